@@ -1,0 +1,83 @@
+/** Every way in which Latchkey refuses: one table of codes, one error class. A leaf that all layers share. */
+
+interface ErrorRow {
+  readonly status: number
+  /** The public message, where the place that throws gives none. DRF's wording where DRF has the error. */
+  readonly message: string
+}
+
+/** Code -> HTTP status -> public message. Codes are the API; messages may be worded better any day. */
+export const ERRORS = Object.freeze({
+  invalid: { status: 400, message: 'Invalid input.' },
+  parse_error: { status: 400, message: 'Malformed request.' },
+  authentication_failed: { status: 401, message: 'Incorrect authentication credentials.' },
+  not_authenticated: { status: 401, message: 'Authentication credentials were not provided.' },
+  permission_denied: { status: 403, message: 'You do not have permission to perform this action.' },
+  not_found: { status: 404, message: 'Not found.' },
+  method_not_allowed: { status: 405, message: 'Method not allowed.' },
+  not_acceptable: { status: 406, message: 'Could not satisfy the request Accept header.' },
+  token_exists: { status: 409, message: 'This user already has a token of this policy.' },
+  payload_too_large: { status: 413, message: 'Request body is too large.' },
+  uri_too_long: { status: 414, message: 'Request path or query is too long.' },
+  unsupported_media_type: { status: 415, message: 'Unsupported media type in request.' },
+  throttled: { status: 429, message: 'Request was throttled.' },
+  internal_error: { status: 500, message: 'A server error occurred.' },
+  busy: { status: 503, message: 'The server is busy. Try again later.' },
+  store_unavailable: { status: 503, message: 'The service is temporarily unavailable.' },
+  sealing_key_missing: { status: 503, message: 'The service is temporarily unavailable.' },
+} satisfies Record<string, ErrorRow>)
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** Field name -> what is wrong with it; `non_field_errors` for the whole body. DRF's shape of a 400. */
+export type FieldErrors = Readonly<Record<string, readonly string[]>>
+
+export interface LatchkeyErrorOptions {
+  /** Public: goes into the body. Default: the table's message. */
+  readonly message?: string
+  /** For `invalid`: what is wrong, field by field. Public. */
+  readonly fields?: FieldErrors
+  /** Seconds after which a new try can succeed; becomes `Retry-After`. */
+  readonly retryAfterSeconds?: number
+  /** Internal: for logs and the CLI, never in a response. */
+  readonly detail?: string
+  readonly cause?: unknown
+}
+
+/**
+ * A refusal with a stable `code`. `publicMessage` and `fields` may be shown to a caller; `detail` and `cause` may not.
+ * A mistake of the embedding program is a `TypeError` instead.
+ */
+export class LatchkeyError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly publicMessage: string
+  readonly fields: FieldErrors | undefined
+  readonly retryAfterSeconds: number | undefined
+  readonly detail: string | undefined
+
+  constructor(code: ErrorCode, options: LatchkeyErrorOptions = {}) {
+    const publicMessage =
+      options.message ?? (options.fields ? fieldsText(options.fields) : ERRORS[code].message)
+    super(options.detail ? `${publicMessage} (${options.detail})` : publicMessage, { cause: options.cause })
+    this.name = 'LatchkeyError'
+    this.code = code
+    this.status = ERRORS[code].status
+    this.publicMessage = publicMessage
+    this.fields = options.fields
+    this.retryAfterSeconds = options.retryAfterSeconds
+    this.detail = options.detail
+  }
+}
+
+/** One sentence for logs and the CLI out of DRF's field errors. */
+function fieldsText(fields: FieldErrors): string {
+  return Object.entries(fields)
+    .map(([field, messages]) => (field === 'non_field_errors' ? '' : `${field}: `) + messages.join(' '))
+    .join(' ')
+}
+
+/** True for an error with one of these codes. */
+export function isLatchkeyError(error: unknown, ...codes: readonly ErrorCode[]): error is LatchkeyError {
+  return error instanceof LatchkeyError && (codes.length === 0 || codes.includes(error.code))
+}

@@ -1,0 +1,33 @@
+/** Who is asking: what authenticators return, permissions judge and handlers read. A leaf. */
+
+/** The primary key of a user: Latchkey's own users have integers, an app's own users table may have text. */
+export type UserId = number | string
+
+/** Who may act. Never holds the password hash. */
+export interface User {
+  readonly id: UserId
+  readonly username: string
+  readonly email: string
+  readonly isActive: boolean
+  readonly isStaff: boolean
+  readonly isSuperuser: boolean
+  readonly dateJoined: Date
+  readonly lastLogin: Date | null
+}
+
+/**
+ * DRF's `request.user` and `request.auth`: the user, and what proved it (a `Token` for token authentication,
+ * `null` for a password or a session).
+ */
+export interface Identity<Auth = unknown> {
+  readonly user: User | null
+  readonly auth: Auth
+}
+
+/** An identity that is somebody: what handlers behind `isAuthenticated` get. */
+export interface AuthenticatedIdentity<Auth = unknown> extends Identity<Auth> {
+  readonly user: User
+}
+
+/** Nobody: no authenticator recognised a credential. DRF's `AnonymousUser` and `None`. */
+export const ANONYMOUS: Identity<null> = Object.freeze({ user: null, auth: null })

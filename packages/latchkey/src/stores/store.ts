@@ -1,0 +1,197 @@
+/**
+ * Where records live: the contracts that every store keeps, in words. Services call these; authenticators, views and
+ * commands never do. `testStore` of `latchkey/testing` proves a store against every sentence here.
+ *
+ * For all methods:
+ * - one call is one atomic change: after a crash it has happened or it has not, and once the promise resolves it is
+ *   durable (the memory store excepted);
+ * - "not found" is `null` (or `false`, or 0 for counts), never an exception;
+ * - trouble of any kind (locked, full, read-only, corrupt, unreachable) rejects with `store_unavailable`; it is never
+ *   answered with "not found";
+ * - records are returned as fresh objects, and records given are not kept;
+ * - the store reads no clock: times come with the call;
+ * - no method ever sees or returns a usable secret.
+ */
+import type { User, UserId } from '../identity.js'
+
+/** Everything Latchkey keeps. */
+export interface Store {
+  readonly users: UserStore
+  readonly tokens: TokenStore
+  readonly sessions: SessionStore
+  readonly counters: CounterStore
+  readonly changes: ChangeFeed
+  /** Releases files and connections; the store is not usable after it. Safe to call twice. */
+  close(): Promise<void>
+}
+
+/** A user as stored: with the password hash, which no other layer than `users/` and `passwords/` reads. */
+export interface UserRecord extends User {
+  /** `algorithm$…` as in Django; `!…` for "no password can be right". */
+  readonly passwordHash: string
+  /**
+   * Changes whenever the password is set, and not when a hash is merely upgraded: what a session remembers, so that
+   * a password change ends it.
+   */
+  readonly passwordVersion: number
+}
+
+export type NewUserRecord = Omit<UserRecord, 'id' | 'passwordVersion'>
+
+/** Fields that an update may change; `passwordHash` with `passwordVersion: 'keep'` is a hash upgrade. */
+export interface UserChanges {
+  readonly username?: string
+  readonly email?: string
+  readonly isActive?: boolean
+  readonly isStaff?: boolean
+  readonly isSuperuser?: boolean
+  readonly lastLogin?: Date | null
+  readonly passwordHash?: string
+}
+
+/**
+ * The users that may log in. An app with its own users table implements just this and gives it to
+ * `createLatchkey({ users })`.
+ */
+export interface UserSource {
+  /** The user with this id. */
+  findById(id: UserId): Promise<UserRecord | null>
+  /** The user with exactly this username: case-sensitive, no normalisation. */
+  findByUsername(username: string): Promise<UserRecord | null>
+  /** After a login: the new time, and the upgraded hash if there is one. A source may ignore either. */
+  recordLogin?(id: UserId, change: { lastLogin?: Date; passwordHash?: string }): Promise<void>
+}
+
+export interface UserStore extends UserSource {
+  /** Inserts; `null` when the username is taken. Ids grow and are never used again. */
+  insert(user: NewUserRecord): Promise<UserRecord | null>
+  /**
+   * Changes the named fields in one statement. `passwordHash` also adds one to `passwordVersion`.
+   * `'not_found'` without such a user, `'username_taken'` when the new username is another user's.
+   * Publishes `{ kind: 'user' }` in the same change.
+   */
+  update(id: UserId, changes: UserChanges): Promise<'updated' | 'not_found' | 'username_taken'>
+  /** Deletes the user with all tokens and sessions. False when there was none. Publishes `{ kind: 'user' }`. */
+  delete(id: UserId): Promise<boolean>
+  /** Users ordered by id, those with an id above `afterId` (default: all), at most `limit` (default: no limit). */
+  list(page?: { readonly afterId?: number; readonly limit?: number }): Promise<readonly UserRecord[]>
+}
+
+/** A token as stored. The secret is not in it: a digest to find it, a hint for people, and perhaps it sealed. */
+export interface TokenRecord {
+  readonly id: number
+  /** Name of the token policy that rules it. */
+  readonly policy: string
+  readonly userId: UserId
+  /** SHA-256 of the whole secret, 32 bytes; unique. */
+  readonly digest: Uint8Array
+  /** Prefix and last four characters, for people. */
+  readonly hint: string
+  /** The secret under a sealing key, where the policy must show it again; else null. */
+  readonly sealed: Uint8Array | null
+  readonly name: string
+  readonly createdAt: Date
+  /** The first instant at which it is no longer valid; null: for ever. */
+  readonly expiresAt: Date | null
+}
+
+export interface NewTokenRecord extends Omit<TokenRecord, 'id'> {
+  /** True: the user may have one token of this policy only; the store enforces it against every race. */
+  readonly onePerUser: boolean
+}
+
+export interface TokenFilter {
+  readonly userId?: UserId
+  readonly policy?: string
+}
+
+export interface TokenStore {
+  /**
+   * The token with this digest and, when users live in this store, its user. One statement.
+   * Expired tokens and tokens of inactive users are returned: the service judges.
+   */
+  findByDigest(digest: Uint8Array): Promise<{ token: TokenRecord; user: UserRecord | null } | null>
+  findById(id: number): Promise<TokenRecord | null>
+  /**
+   * Inserts, and says so with `created: true`. With `onePerUser`, when the user has a token of the policy already,
+   * that one is returned with `created: false`: of any number of concurrent callers, in any number of processes,
+   * one creates and all get the same record. `null` when the digest is taken or the user does not exist.
+   */
+  insertOrGet(token: NewTokenRecord): Promise<{ token: TokenRecord; created: boolean } | null>
+  /** Deletes one token. False when there was none. Publishes `{ kind: 'token' }` in the same change. */
+  delete(id: number): Promise<boolean>
+  /** Deletes all tokens that fit; returns how many. Publishes `{ kind: 'token' }` for each. */
+  deleteMany(filter: TokenFilter): Promise<number>
+  /** Tokens that fit, ordered by id, those with an id above `afterId`, at most `limit`. */
+  list(
+    filter: TokenFilter,
+    page?: { readonly afterId?: number; readonly limit?: number },
+  ): Promise<readonly TokenRecord[]>
+  /** Replaces `sealed`, if it still is `expected` (compare and swap). False when it was not. */
+  reseal(id: number, expected: Uint8Array, sealed: Uint8Array): Promise<boolean>
+}
+
+/** A browser's cookie login. */
+export interface SessionRecord {
+  /** SHA-256 of the cookie's value, 32 bytes; unique. */
+  readonly digest: Uint8Array
+  readonly userId: UserId
+  /** The user's `passwordVersion` at login; another one later means: this session is over. */
+  readonly passwordVersion: number
+  readonly createdAt: Date
+  readonly expiresAt: Date
+}
+
+export interface SessionStore {
+  insert(session: SessionRecord): Promise<void>
+  /** The session with this digest and, when users live in this store, its user. One statement. */
+  findByDigest(digest: Uint8Array): Promise<{ session: SessionRecord; user: UserRecord | null } | null>
+  /** False when there was none. */
+  delete(digest: Uint8Array): Promise<boolean>
+  /** Deletes the sessions that ended before `now`; returns how many. */
+  deleteExpired(now: Date): Promise<number>
+}
+
+export interface CounterLimit {
+  readonly maxCount: number
+  readonly periodSeconds: number
+}
+
+/** How often things happened lately: the memory of throttles. */
+export interface CounterStore {
+  /**
+   * Records one event under `key` at `nowMs`, unless `maxCount` events lie within the last `periodSeconds` already:
+   * then nothing is recorded. Exact under concurrency, across the processes that share the store: never more than
+   * `maxCount` events are allowed within any `periodSeconds`.
+   * `waitSeconds`: how long until one more would be allowed; 0 while there is room.
+   */
+  hit(key: string, limit: CounterLimit, nowMs: number): Promise<{ allowed: boolean; waitSeconds: number }>
+  /** As `hit`, but records nothing: whether one more event would be allowed. */
+  peek(key: string, limit: CounterLimit, nowMs: number): Promise<{ allowed: boolean; waitSeconds: number }>
+  /** Forgets the key. */
+  clear(key: string): Promise<void>
+}
+
+/** What changed: a verified cache drops what is named. `all` when the store cannot say. */
+export type Change =
+  | { readonly kind: 'token'; readonly digest: Uint8Array }
+  | { readonly kind: 'user'; readonly userId: UserId }
+  | { readonly kind: 'all' }
+
+/**
+ * How a verified cache learns that a right was narrowed. Every change that can narrow a right is published: token
+ * and user deletions and updates.
+ */
+export interface ChangeFeed {
+  /**
+   * Listeners are called synchronously, after the change is durable and before the changing call resolves.
+   * Returns the way to stop listening.
+   */
+  subscribe(listener: (change: Change) => void): () => void
+  /**
+   * Called before an answer from memory: publishes, synchronously, what other processes changed before this call
+   * (SQLite: `{ kind: 'all' }` when `PRAGMA data_version` moved). Cheap: it may skip the look when one was made in
+   * the same turn of the event loop less than a millisecond ago. Throws `store_unavailable` when it cannot look.
+   */
+  catchUp(): void
+}
