@@ -22,6 +22,8 @@ export interface HttpRequest {
   header(name: string): string | undefined
   /** The whole body; throws `payload_too_large` as soon as more than `maxBytes` are announced or came. */
   body(maxBytes: number): Promise<Uint8Array>
+  /** What a framework's own body parser made of the body already; undefined: nothing has read it. */
+  readonly parsedBody?: unknown
 }
 
 /** What adapters write back. A header may occur several times (`set-cookie`). */

@@ -1,0 +1,66 @@
+/** Express 4 and 5: `express.endpoint` serves a view, `express.guard` stands before a route of your own. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GateOutcome } from '../gate.js'
+import type { Latchkey } from '../latchkey.js'
+import type { IdentityBehind, Permission } from '../permissions/permission.js'
+import type { Handler } from '../request.js'
+import { fromIncoming, writeResponse } from './node-http.js'
+
+/** The part of Express's request that is read. */
+interface ExpressRequest extends IncomingMessage {
+  readonly originalUrl?: string
+  readonly body?: unknown
+}
+
+type Next = (error?: unknown) => void
+type Middleware = (request: IncomingMessage, response: ServerResponse, next: Next) => void
+
+/** Serves a mounted view: `app.post('/api-token-auth/', express.endpoint(latchkey.endpoints.obtainAuthToken))`. */
+function endpoint(handler: Handler): Middleware {
+  return (request: ExpressRequest, response, next) => {
+    handler(fromExpress(request)).then((answer) => writeResponse(response, answer, request.method), next)
+  }
+}
+
+/**
+ * Middleware that lets through whom the permission allows and puts `user` and `auth` on the request; `identityOf`
+ * reads them with their types. Without a permission the Latchkey's own are asked. A refusal is answered in DRF's words.
+ */
+function guard(latchkey: Latchkey, ...permissions: readonly Permission[]): Middleware {
+  const gate = latchkey.gate(permissions)
+  return (request: ExpressRequest, response, next) => {
+    const settle = ({ identity, refusal }: GateOutcome) => {
+      if (refusal !== null) return writeResponse(response, refusal, request.method)
+      Object.assign(request, identity)
+      next()
+    }
+    const outcome = gate(fromExpress(request))
+    if (outcome instanceof Promise) outcome.then(settle).catch(next)
+    else settle(outcome)
+  }
+}
+
+/**
+ * A whole route behind a guard, with types: `request.user` is there, and is not null where a permission requires a
+ * user: `app.get('/hello/', express.route(latchkey, [isAuthenticated], (request, response) => …))`.
+ */
+function route<const P extends readonly Permission[], Request extends IncomingMessage, Response extends ServerResponse>(
+  latchkey: Latchkey,
+  permissions: P,
+  handler: (request: Request & IdentityBehind<P>, response: Response, next: Next) => unknown,
+): (request: Request, response: Response, next: Next) => void {
+  const gate = latchkey.gate(permissions)
+  return (request, response, next) => {
+    const settle = async (outcome: GateOutcome<IdentityBehind<P>>) => {
+      if (outcome.refusal !== null) writeResponse(response, outcome.refusal, request.method)
+      else await handler(Object.assign(request, outcome.identity), response, next)
+    }
+    Promise.resolve(gate(fromExpress(request))).then(settle).catch(next)
+  }
+}
+
+function fromExpress(request: ExpressRequest) {
+  return fromIncoming(request, request.originalUrl ?? request.url, request.readableEnded ? request.body : undefined)
+}
+
+export const express = Object.freeze({ endpoint, guard, route })

@@ -1,0 +1,58 @@
+/** The fetch standard's `Request -> Response`: Hono, Bun, Deno and every runtime that speaks it. */
+import { LatchkeyError } from '../errors.js'
+import type { Handler, HttpRequest, HttpResponse, RouteMatch } from '../request.js'
+
+export interface FetchContext {
+  /** The peer of the connection, where the runtime knows it: throttles need it. */
+  readonly remoteAddress?: string | undefined
+  readonly route?: RouteMatch
+}
+
+/** A fetch handler: `Deno.serve(fetchHandler(latchkey.handler(view)))`. */
+export function fetchHandler(handler: Handler): (request: Request, context?: FetchContext) => Promise<Response> {
+  return async (request, context = {}) =>
+    toResponse(await handler(fromFetch(request, context.remoteAddress), context.route), request.method)
+}
+
+export function fromFetch(request: Request, remoteAddress?: string): HttpRequest {
+  const start = request.url.indexOf('/', request.url.indexOf('://') + 3)
+  const target = start < 0 ? '/' : request.url.slice(start).split('#', 1)[0] ?? '/'
+  const mark = target.indexOf('?')
+  return {
+    method: request.method,
+    path: mark < 0 ? target : target.slice(0, mark),
+    query: mark < 0 ? '' : target.slice(mark + 1),
+    secure: request.url.startsWith('https:'),
+    remoteAddress,
+    header: (name) => request.headers.get(name) ?? undefined,
+    body: (maxBytes) => readBody(request, maxBytes),
+  }
+}
+
+/** The answer as a `Response`. To HEAD the headers are the same and the body is left out. */
+export function toResponse(answer: HttpResponse, method: string): Response {
+  const headers = new Headers()
+  for (const [name, value] of answer.headers) headers.append(name, value)
+  const body = method === 'HEAD' || answer.status === 204 || answer.body === null ? null : answer.body
+  return new Response(body === null || typeof body === 'string' ? body : Uint8Array.from(body), { status: answer.status, headers })
+}
+
+async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw new LatchkeyError('payload_too_large')
+  if (request.body === null) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const reader = request.body.getReader()
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      length += next.value.length
+      if (length > maxBytes) throw new LatchkeyError('payload_too_large')
+      chunks.push(next.value)
+    }
+  } catch (cause) {
+    void reader.cancel().catch(() => undefined)
+    if (cause instanceof LatchkeyError) throw cause
+    throw new LatchkeyError('parse_error', { message: 'The request body broke off.', cause })
+  }
+  return Buffer.concat(chunks)
+}

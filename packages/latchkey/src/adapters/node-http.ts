@@ -1,0 +1,95 @@
+/** Plain node:http: translates its request and response. Express and every other `(req, res)` framework builds on it. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { LatchkeyError } from '../errors.js'
+import type { Handler, HttpRequest, HttpResponse } from '../request.js'
+
+/** A request listener: `createServer(listener(latchkey.handler(view)))`. */
+export function listener(handler: Handler): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  return async (request, response) => writeResponse(response, await handler(fromIncoming(request)), request.method)
+}
+
+/** @param target where the framework keeps the whole request target, when it is not `request.url` */
+export function fromIncoming(request: IncomingMessage, target: string = request.url ?? '/', parsedBody?: unknown): HttpRequest {
+  return new IncomingRequest(request, target, parsedBody)
+}
+
+/** Writes the answer. To HEAD the same headers go out and no body. */
+export function writeResponse(response: ServerResponse, answer: HttpResponse, method: string | undefined): void {
+  response.statusCode = answer.status
+  for (const [name, value] of answer.headers) response.appendHeader(name, value)
+  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
+  if (body !== null || answer.status !== 204) response.setHeader('Content-Length', body?.length ?? 0)
+  if (answer.status === 413) response.setHeader('Connection', 'close')
+  response.end(method === 'HEAD' ? undefined : (body ?? undefined))
+}
+
+class IncomingRequest implements HttpRequest {
+  readonly #incoming: IncomingMessage
+  readonly path: string
+  readonly query: string
+  readonly parsedBody: unknown
+
+  constructor(incoming: IncomingMessage, target: string, parsedBody: unknown) {
+    this.#incoming = incoming
+    const origin = target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?]*/i, '')
+    const mark = origin.indexOf('?')
+    this.path = mark < 0 ? origin : origin.slice(0, mark)
+    this.query = mark < 0 ? '' : origin.slice(mark + 1)
+    this.parsedBody = parsedBody
+  }
+
+  get method(): string {
+    return this.#incoming.method ?? 'GET'
+  }
+
+  get secure(): boolean {
+    return 'encrypted' in this.#incoming.socket
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#incoming.socket.remoteAddress
+  }
+
+  header(name: string): string | undefined {
+    // Node keeps only the first of several Authorization headers; two must not pass for one.
+    if (name === 'authorization') return joinedAuthorization(this.#incoming)
+    const value = this.#incoming.headers[name]
+    return typeof value === 'object' ? value.join(',') : value
+  }
+
+  body(maxBytes: number): Promise<Uint8Array> {
+    return readBody(this.#incoming, maxBytes)
+  }
+}
+
+function joinedAuthorization({ headers, rawHeaders }: IncomingMessage): string | undefined {
+  const first = headers.authorization
+  if (first === undefined) return undefined
+  let joined: string | undefined
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.length !== 13 || rawHeaders[index]?.toLowerCase() !== 'authorization') continue
+    const value = rawHeaders[index + 1] ?? ''
+    joined = joined === undefined ? value : `${joined},${value}`
+  }
+  return joined ?? first
+}
+
+async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw new LatchkeyError('payload_too_large')
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let length = 0
+    incoming.on('data', (chunk: Uint8Array) => {
+      length += chunk.length
+      if (length > maxBytes) {
+        incoming.removeAllListeners('data')
+        incoming.resume()
+        reject(new LatchkeyError('payload_too_large'))
+      } else chunks.push(chunk)
+    })
+    incoming.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
+    const broken = (cause?: unknown) => reject(new LatchkeyError('parse_error', { message: 'The request body broke off.', cause }))
+    incoming.on('error', broken)
+    incoming.on('close', () => (incoming.complete ? undefined : broken()))
+  })
+}

@@ -1,0 +1,112 @@
+/** A request on its way through guard and view: DRF's `Request`, with `user`, `auth` and lazily parsed `data`. */
+import type { CredentialRequest } from './authenticators/authenticator.js'
+import { ANONYMOUS, type Identity } from './identity.js'
+import type { HttpRequest, RouteMatch } from './request.js'
+import { parseCookies } from './sessions/cookies.js'
+import { addressBucket, clientAddress, type TrustedProxies } from './throttles/client-address.js'
+
+export interface ApiRequestContext {
+  readonly isTrustedProxy: TrustedProxies
+  readonly maxBodyBytes: number
+  /** Turns the body into data: the view's parsers. */
+  readonly parse: (body: Uint8Array, contentType: string | undefined) => unknown
+  readonly route: RouteMatch
+}
+
+/** What handlers get. `I` says what is known about who asks. */
+export class ApiRequest<I extends Identity = Identity> implements CredentialRequest {
+  readonly http: HttpRequest
+  readonly #context: ApiRequestContext
+  readonly #vary: string[] = []
+  #identity: Identity = ANONYMOUS
+  #cookies: ReadonlyMap<string, string> | undefined
+  #address: string | undefined
+  #data: Promise<unknown> | undefined
+
+  constructor(http: HttpRequest, context: ApiRequestContext) {
+    this.http = http
+    this.#context = context
+  }
+
+  /** DRF's `request.user`; null for nobody. */
+  get user(): I['user'] {
+    return this.#identity.user
+  }
+
+  /** DRF's `request.auth`: what proved it, e.g. the `Token`; null for a password, a session or nobody. */
+  get auth(): I['auth'] {
+    return this.#identity.auth
+  }
+
+  get method(): string {
+    return this.http.method
+  }
+
+  get path(): string {
+    return this.http.path
+  }
+
+  get secure(): boolean {
+    return this.http.secure
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.http.remoteAddress
+  }
+
+  get address(): string {
+    const { remoteAddress } = this.http
+    this.#address ??= addressBucket(
+      clientAddress(remoteAddress, this.http.header('x-forwarded-for'), this.#context.isTrustedProxy),
+    )
+    return this.#address
+  }
+
+  /** Parameters of the path, percent-decoded. */
+  get params(): Readonly<Record<string, string>> {
+    return this.#context.route.params ?? {}
+  }
+
+  /** The query's parameters. */
+  get query(): URLSearchParams {
+    return new URLSearchParams(this.http.query)
+  }
+
+  /** Request headers that the answer depends on. */
+  get vary(): readonly string[] {
+    return this.#vary
+  }
+
+  header(name: string): string | undefined {
+    return this.http.header(name)
+  }
+
+  cookie(name: string): string | undefined {
+    this.#cookies ??= parseCookies(this.http.header('cookie'))
+    return this.#cookies.get(name)
+  }
+
+  /**
+   * The parsed body, `{}` when it is empty: DRF's `request.data`. Throws `parse_error`, `unsupported_media_type`,
+   * `payload_too_large`.
+   */
+  data(): Promise<unknown> {
+    this.#data ??= this.#parseBody()
+    return this.#data
+  }
+
+  varyOn(header: string): void {
+    if (!this.#vary.includes(header)) this.#vary.push(header)
+  }
+
+  /** The guard's result, set once by whoever ran it. */
+  identify(identity: Identity): void {
+    this.#identity = identity
+  }
+
+  async #parseBody(): Promise<unknown> {
+    if (this.http.parsedBody !== undefined) return this.http.parsedBody
+    const body = await this.http.body(this.#context.maxBodyBytes)
+    return this.#context.parse(body, this.http.header('content-type'))
+  }
+}

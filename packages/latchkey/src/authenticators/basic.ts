@@ -1,0 +1,74 @@
+/** `Authorization: Basic …` (RFC 7617): DRF's `BasicAuthentication`. Reads the header; the login service decides. */
+import { LatchkeyError } from '../errors.js'
+import type { Authenticator } from './authenticator.js'
+import { readAuthorization } from './authorization-header.js'
+
+export interface BasicAuthenticationOptions {
+  /** Shown by browsers. Default is DRF's `api`. */
+  readonly realm?: string
+  /** False: wrong passwords are not counted here. Default is true. */
+  readonly throttle?: boolean
+}
+
+/** @throws TypeError when the realm has characters that a quoted string cannot hold */
+export function basicAuthentication(options: BasicAuthenticationOptions = {}): Authenticator {
+  const { realm = 'api', throttle = true } = options
+  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm)) throw new TypeError('realm: must be printable ASCII without " and \\')
+
+  return Object.freeze({
+    name: 'BasicAuthentication',
+    challenge: `Basic realm="${realm}"`,
+    authenticate(request, services) {
+      const parts = readAuthorization(request, 'basic')
+      if (parts === null) return null
+      const [encoded] = parts
+      if (encoded === undefined) throw failed('Invalid basic header. No credentials provided.')
+      if (parts.length > 1) throw failed('Invalid basic header. Credentials string should not contain spaces.')
+      const text = decodeCredentials(encoded)
+      if (text === null) throw failed('Invalid basic header. Credentials not correctly base64 encoded.')
+      const colon = text.indexOf(':')
+      const username = colon < 0 ? text : text.slice(0, colon)
+      const password = colon < 0 ? '' : text.slice(colon + 1)
+      return services.login.login({ username, password, address: request.address }, { throttle }).then((user) => {
+        if (user === null) throw failed('Invalid username/password.')
+        return { user, auth: null }
+      })
+    },
+  } satisfies Authenticator)
+}
+
+function failed(message: string): LatchkeyError {
+  return new LatchkeyError('authentication_failed', { message })
+}
+
+/**
+ * Python's `b64decode`, which the originals use: characters outside the alphabet are dropped, everything after the
+ * padding is too; null for wrong padding. The bytes are UTF-8, or else Latin-1.
+ */
+function decodeCredentials(encoded: string): string | null {
+  const kept = encoded.replace(/[^A-Za-z0-9+/=]/g, '')
+  const padding = paddingEnd(kept)
+  if (padding === null) return null
+  const bytes = Buffer.from(kept.slice(0, padding).replaceAll('=', ''), 'base64')
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return bytes.toString('latin1')
+  }
+}
+
+/** Where the encoded data ends; null when its last group is incomplete. Lone `=` between groups are dropped. */
+function paddingEnd(text: string): number | null {
+  let digits = 0
+  let pads = 0
+  for (let index = 0; index < text.length; index += 1) {
+    if (text[index] === '=') {
+      pads += 1
+      if (digits % 4 >= 2 && (digits % 4) + pads >= 4) return index + 1
+    } else {
+      digits += 1
+      pads = 0
+    }
+  }
+  return digits % 4 === 0 ? text.length : null
+}

@@ -1,0 +1,38 @@
+/**
+ * The user whom the web server in front has authenticated: DRF's `RemoteUserAuthentication`. Believes a header, so it
+ * must be told whose.
+ */
+import { trustedProxies } from '../throttles/client-address.js'
+import { toUser } from '../users/user.js'
+import type { Authenticator } from './authenticator.js'
+
+export interface RemoteUserAuthenticationOptions {
+  /** The header in which the proxy sends the username. Default is `Remote-User`. */
+  readonly header?: string
+  /**
+   * Addresses and ranges whose header is believed: `['127.0.0.1']`. Required, since anybody else could name anybody.
+   * The proxy must remove the header from what clients send.
+   */
+  readonly trustedProxies: readonly string[]
+}
+
+/** @throws TypeError when no proxy is trusted, or one is not an address or range */
+export function remoteUserAuthentication(options: RemoteUserAuthenticationOptions): Authenticator {
+  const header = (options.header ?? 'Remote-User').toLowerCase()
+  if (!Array.isArray(options.trustedProxies) || options.trustedProxies.length === 0) {
+    throw new TypeError('trustedProxies: name the addresses whose header is believed')
+  }
+  const isTrusted = trustedProxies(options.trustedProxies)
+
+  return Object.freeze({
+    name: 'RemoteUserAuthentication',
+    challenge: null,
+    async authenticate(request, { userSource }) {
+      const bytes = request.header(header)
+      if (bytes === undefined || bytes === '' || !isTrusted(request.remoteAddress ?? '')) return null
+      const username = Buffer.from(bytes, 'latin1').toString('utf8')
+      const record = username.includes('\u0000') ? null : await userSource.findByUsername(username)
+      return record?.isActive ? { user: toUser(record), auth: null } : null
+    },
+  } satisfies Authenticator)
+}

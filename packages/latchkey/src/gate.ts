@@ -1,0 +1,53 @@
+/**
+ * The guard for routes that are not views: says who asks, or gives the refusal to send. Adapters put it before handlers
+ * of the framework's own.
+ */
+import { ApiRequest } from './api-request.js'
+import { type GuardPolicy, runGuard } from './guard.js'
+import type { Identity } from './identity.js'
+import type { HttpRequest, HttpResponse } from './request.js'
+import type { Services } from './services.js'
+import { type ErrorListener, errorAnswer } from './views/error-answer.js'
+import { parseBody, type Parser } from './views/parsers/parser.js'
+
+/** Either who asks, and they may; or the answer that says no. */
+export type GateOutcome<I extends Identity = Identity> =
+  | { readonly identity: I; readonly refusal: null }
+  | { readonly identity: null; readonly refusal: HttpResponse }
+
+/** A guard bound to its policy. Answers synchronously when it can. Never throws, never rejects. */
+export type Gate<I extends Identity = Identity> = (request: HttpRequest) => GateOutcome<I> | Promise<GateOutcome<I>>
+
+export interface GateContext {
+  readonly services: Services
+  readonly parsers: readonly Parser[]
+  readonly maxBodyBytes: number
+  readonly onError: ErrorListener
+}
+
+/** Builds a gate. Refusals are JSON, in DRF's words. */
+export function createGate(policy: GuardPolicy, context: GateContext): Gate {
+  const requestContext = {
+    isTrustedProxy: context.services.isTrustedProxy,
+    maxBodyBytes: context.maxBodyBytes,
+    parse: (body: Uint8Array, contentType: string | undefined) => parseBody(context.parsers, body, contentType),
+    route: {},
+  }
+  const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
+  return (http) => {
+    const request = new ApiRequest(http, requestContext)
+    const refuse = (error: unknown): GateOutcome => {
+      const { data, status, headers } = errorAnswer(error, policy.authentication, request, context.onError)
+      const lines: Array<readonly [string, string]> = [['Content-Type', 'application/json']]
+      for (const [name, value] of Object.entries(headers)) lines.push([name, String(value)])
+      if (request.vary.length > 0) lines.push(['Vary', request.vary.join(', ')])
+      return { identity: null, refusal: { status, headers: lines, body: JSON.stringify(data) } }
+    }
+    try {
+      const identity = runGuard(policy, request, context.services)
+      return identity instanceof Promise ? identity.then(pass, refuse) : pass(identity)
+    } catch (error) {
+      return refuse(error)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The pipeline around a route, and the only place that knows its order:
+ * throttle by address -> authenticate -> authorize -> throttle by identity.
+ */
+import type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
+import { LatchkeyError } from './errors.js'
+import { ANONYMOUS, type Identity } from './identity.js'
+import type { Permission } from './permissions/permission.js'
+import type { Services } from './services.js'
+import { applyThrottles, type Throttle } from './throttles/throttle.js'
+
+/** What guards a route. */
+export interface GuardPolicy {
+  readonly authentication: readonly Authenticator[]
+  readonly permissions: readonly Permission[]
+  readonly throttles: readonly Throttle[]
+}
+
+export type GuardedRequest = CredentialRequest & { readonly path: string }
+
+/**
+ * Who asks, if they may. Answers synchronously when every step can (a hot token, no throttles).
+ * Throws or rejects with `throttled`, `authentication_failed`, `not_authenticated`, `permission_denied`,
+ * `store_unavailable`.
+ */
+export function runGuard(policy: GuardPolicy, request: GuardedRequest, services: Services): Identity | Promise<Identity> {
+  if (policy.throttles.length > 0) return runThrottledGuard(policy, request, services)
+  const identity = authenticate(policy.authentication, request, services, 0)
+  return identity instanceof Promise
+    ? identity.then((resolved) => authorize(policy, resolved, request))
+    : authorize(policy, identity, request)
+}
+
+async function runThrottledGuard(policy: GuardPolicy, request: GuardedRequest, services: Services): Promise<Identity> {
+  const { throttles } = policy
+  await applyThrottles(throttles, 'address', request, null, services.counters, services.clock.nowMs())
+  const identity = authorize(policy, await authenticate(policy.authentication, request, services, 0), request)
+  await applyThrottles(throttles, 'identity', request, identity, services.counters, services.clock.nowMs())
+  return identity
+}
+
+/** The first authenticator that recognises a credential decides; the first that throws ends the request. */
+function authenticate(
+  authenticators: readonly Authenticator[],
+  request: GuardedRequest,
+  services: Services,
+  from: number,
+): Identity | Promise<Identity> {
+  for (let index = from; index < authenticators.length; index += 1) {
+    const identity = authenticators[index]?.authenticate(request, services) ?? null
+    if (identity instanceof Promise) {
+      return identity.then((resolved) => resolved ?? authenticate(authenticators, request, services, index + 1))
+    }
+    if (identity !== null) return identity
+  }
+  return ANONYMOUS
+}
+
+/** DRF's rule: who is nobody is asked to say who they are; who is somebody is told that they may not. */
+function authorize({ authentication, permissions }: GuardPolicy, identity: Identity, request: GuardedRequest): Identity {
+  for (const permission of permissions) {
+    if (permission.allows(identity, request)) continue
+    if (authentication.length > 0 && identity === ANONYMOUS) throw new LatchkeyError('not_authenticated')
+    throw new LatchkeyError('permission_denied', permission.message === undefined ? {} : { message: permission.message })
+  }
+  return identity
+}
+
+/**
+ * How a refusal is shown: a 401 needs a challenge, and only the first authenticator's counts; without one it is a 403
+ * (DRF's rule).
+ */
+export function refusalStatus(
+  error: LatchkeyError,
+  authentication: readonly Authenticator[],
+): { readonly status: number; readonly challenge: string | null } {
+  if (error.status !== 401) return { status: error.status, challenge: null }
+  const challenge = authentication[0]?.challenge ?? null
+  return challenge === null ? { status: 403, challenge } : { status: 401, challenge }
+}

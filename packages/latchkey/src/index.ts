@@ -1,0 +1,65 @@
+/** Everything that embedders import from `latchkey`, by name and by room. */
+
+export { ApiRequest } from './api-request.js'
+export type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
+export { type BasicAuthenticationOptions, basicAuthentication } from './authenticators/basic.js'
+export { type RemoteUserAuthenticationOptions, remoteUserAuthentication } from './authenticators/remote-user.js'
+export { sessionAuthentication } from './authenticators/session.js'
+export { type TokenAuthenticationOptions, tokenAuthentication } from './authenticators/token.js'
+export { type Clock, systemClock } from './clock.js'
+export { Keyring, MIN_SECRET_LENGTH, type SecretSource } from './crypto/keyring.js'
+export { type ObtainAuthTokenOptions, obtainAuthToken } from './endpoints/obtain-auth-token.js'
+export {
+  ERRORS,
+  type ErrorCode,
+  type FieldErrors,
+  isLatchkeyError,
+  LatchkeyError,
+  type LatchkeyErrorOptions,
+} from './errors.js'
+export type { Gate, GateOutcome } from './gate.js'
+export type { GuardPolicy } from './guard.js'
+export { ANONYMOUS, type AuthenticatedIdentity, type Identity, type User, type UserId } from './identity.js'
+export { createLatchkey, type Latchkey, type LatchkeyOptions } from './latchkey.js'
+export { allowAny } from './permissions/allow-any.js'
+export { all, any, not } from './permissions/combine.js'
+export { isAdminUser } from './permissions/is-admin.js'
+export { isAuthenticated } from './permissions/is-authenticated.js'
+export { isAuthenticatedOrReadOnly } from './permissions/is-authenticated-or-read-only.js'
+export {
+  type IdentityBehind,
+  type Permission,
+  type PermissionOptions,
+  type PermissionRequest,
+  permission,
+} from './permissions/permission.js'
+export type { Handler, HttpRequest, HttpResponse, RouteMatch } from './request.js'
+export type { Services } from './services.js'
+export { type CookieOptions, serializeCookie } from './sessions/cookies.js'
+export { newCsrfToken } from './sessions/csrf.js'
+export type { SessionOptions, SessionService, StartedSession } from './sessions/session-service.js'
+export { memoryStore } from './stores/memory.js'
+export type * from './stores/store.js'
+export { throttleByAddress } from './throttles/by-address.js'
+export { throttleByUser } from './throttles/by-user.js'
+export { parseRate, type Rate } from './throttles/rates.js'
+export { throttleScope } from './throttles/scoped.js'
+export type { Throttle, ThrottledRequest } from './throttles/throttle.js'
+export type { Token } from './tokens/token.js'
+export { AUTHTOKEN, type TokenPolicy } from './tokens/token-policy.js'
+export { TokenSecret } from './tokens/token-secret.js'
+export type { IssuedToken, IssueOptions, TokenIdentity, TokenPage, TokenService } from './tokens/token-service.js'
+export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
+export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
+export { apiView, type MethodName } from './views/api-view.js'
+export type { ErrorListener } from './views/error-answer.js'
+export { charField, type Fields, validateFields } from './views/fields.js'
+export { formParser } from './views/parsers/form.js'
+export { type JsonParserOptions, jsonParser } from './views/parsers/json.js'
+export { multipartParser } from './views/parsers/multipart.js'
+export type { Parser } from './views/parsers/parser.js'
+export { browsableRenderer } from './views/renderers/browsable.js'
+export { jsonRenderer } from './views/renderers/json.js'
+export type { Renderer } from './views/renderers/renderer.js'
+export { ApiResponse, type ResponseOptions, response } from './views/response.js'
+export type { View, ViewHandler, ViewOptions, ViewPolicy } from './views/view.js'

@@ -1,0 +1,165 @@
+/** The composition root for embedders: options in, services and mounted views out. */
+import type { Authenticator } from './authenticators/authenticator.js'
+import { tokenAuthentication } from './authenticators/token.js'
+import { type Clock, systemClock } from './clock.js'
+import { Keyring, type SecretSource } from './crypto/keyring.js'
+import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
+import { isLatchkeyError } from './errors.js'
+import { createGate, type Gate } from './gate.js'
+import type { GuardPolicy } from './guard.js'
+import { createPasswords, type PasswordsOptions } from './passwords/passwords.js'
+import { isAuthenticated } from './permissions/is-authenticated.js'
+import type { IdentityBehind, Permission } from './permissions/permission.js'
+import type { Handler } from './request.js'
+import type { Services } from './services.js'
+import { type SessionOptions, SessionService } from './sessions/session-service.js'
+import type { Store, UserSource } from './stores/store.js'
+import { trustedProxies } from './throttles/client-address.js'
+import { parseRate } from './throttles/rates.js'
+import type { Throttle } from './throttles/throttle.js'
+import { TokenService } from './tokens/token-service.js'
+import { LoginService } from './users/login-service.js'
+import { UserService } from './users/user-service.js'
+import { type CompletePolicy, dispatch } from './views/dispatch.js'
+import type { ErrorListener } from './views/error-answer.js'
+import { formParser } from './views/parsers/form.js'
+import { jsonParser } from './views/parsers/json.js'
+import { multipartParser } from './views/parsers/multipart.js'
+import type { Parser } from './views/parsers/parser.js'
+import { browsableRenderer } from './views/renderers/browsable.js'
+import { jsonRenderer } from './views/renderers/json.js'
+import type { Renderer } from './views/renderers/renderer.js'
+import type { View } from './views/view.js'
+
+export interface LatchkeyOptions {
+  /** Where records live: `sqlite('latchkey.db')` of `@latchkey/sql`, or `memoryStore()`. */
+  readonly store: Store
+  /** Seals what must be shown again; at least 32 characters. Several: the newest first. Undefined throws. */
+  readonly secret: SecretSource | undefined
+  /** DRF's DEFAULT_AUTHENTICATION_CLASSES. Default is `[tokenAuthentication()]`. */
+  readonly authentication?: readonly Authenticator[]
+  /** DRF's DEFAULT_PERMISSION_CLASSES. Default is `[isAuthenticated]`, where DRF lets everybody in. */
+  readonly permissions?: readonly Permission[]
+  /** DRF's DEFAULT_THROTTLE_CLASSES. Default is none. */
+  readonly throttles?: readonly Throttle[]
+  /** Default is JSON, form, multipart. */
+  readonly parsers?: readonly Parser[]
+  /** Default is JSON, then the HTML page. */
+  readonly renderers?: readonly Renderer[]
+  /** Bytes of a body beyond which the answer is 413. Default is 1 MiB. */
+  readonly maxBodyBytes?: number
+  /** Failed logins per account and address, in DRF's rate syntax; null: any number. Default is `10/min`. */
+  readonly loginRate?: string | null
+  /** Addresses and ranges whose `X-Forwarded-For` is believed. Default is none. */
+  readonly trustedProxies?: readonly string[]
+  /** Your own users table. Default is the store's. */
+  readonly users?: UserSource
+  readonly passwords?: Omit<PasswordsOptions, 'clock'>
+  readonly sessions?: SessionOptions
+  /** Verified tokens kept in memory; 0 switches the cache off. Default is 50,000. */
+  readonly cacheEntries?: number
+  readonly clock?: Clock
+  /** Told about every 5xx. Default writes one line to stderr. */
+  readonly onError?: ErrorListener
+}
+
+/** Everything an app touches. */
+export interface Latchkey extends Services {
+  /** The store's users. */
+  readonly users: UserService
+  /** What guards a route that sets nothing itself. */
+  readonly policy: GuardPolicy
+  /** Ready-made views, mounted with their defaults. */
+  readonly endpoints: { readonly obtainAuthToken: Handler }
+  /** Mounts a view: what an adapter then serves. */
+  handler(view: View): Handler
+  /**
+   * A guard for a route that is not a view. Without permissions the default ones are asked. The gate of `isAuthenticated`
+   * gives a user that is not null.
+   */
+  gate<const P extends readonly Permission[]>(permissions: P): Gate<IdentityBehind<P>>
+  /** Releases the store. */
+  close(): Promise<void>
+}
+
+const MEBIBYTE = 1024 * 1024
+
+/**
+ * Builds a Latchkey.
+ * @throws TypeError that names the option, for every option that cannot work
+ */
+export function createLatchkey(options: LatchkeyOptions): Latchkey {
+  const { store, clock = systemClock, onError = logError, maxBodyBytes = MEBIBYTE } = options
+  if (options.secret === undefined) {
+    throw new TypeError('secret: is missing; set LATCHKEY_SECRET to at least 32 random characters')
+  }
+  const defaults = completeDefaults(options, maxBodyBytes)
+  const userSource = options.users ?? store.users
+  const passwords = createPasswords({ ...options.passwords, clock })
+  const { cacheEntries } = options
+  const services: Services = Object.freeze({
+    tokens: new TokenService({
+      store,
+      users: userSource,
+      keyring: new Keyring(options.secret),
+      clock,
+      ...(cacheEntries === undefined ? {} : { cacheEntries }),
+    }),
+    login: new LoginService({
+      users: userSource,
+      passwords,
+      counters: store.counters,
+      clock,
+      rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
+    }),
+    sessions: new SessionService({ ...options.sessions, sessions: store.sessions, users: userSource, clock }),
+    userSource,
+    counters: store.counters,
+    clock,
+    isTrustedProxy: trustedProxies(options.trustedProxies ?? []),
+  })
+  const handler = (view: View): Handler => {
+    const policy: CompletePolicy = { ...defaults, ...view.policy, renderers: renderersOf(view.policy.renderers, defaults) }
+    return (request, route = {}) => dispatch(view, policy, request, route, { services, onError })
+  }
+  return Object.freeze({
+    ...services,
+    users: new UserService({ users: store.users, passwords, clock }),
+    policy: defaults,
+    endpoints: Object.freeze({ obtainAuthToken: handler(obtainAuthToken()) }),
+    handler,
+    gate: <P extends readonly Permission[]>(permissions: P) => {
+      const policy = permissions.length > 0 ? { ...defaults, permissions } : defaults
+      // The guard checks the permissions that `IdentityBehind` is computed from.
+      return createGate(policy, { ...defaults, services, onError }) as Gate<IdentityBehind<P>>
+    },
+    close: () => store.close(),
+  })
+}
+
+function completeDefaults(options: LatchkeyOptions, maxBodyBytes: number): CompletePolicy {
+  if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 0) throw new TypeError('maxBodyBytes: must be 0 or more')
+  const [first, ...rest] = options.renderers ?? [jsonRenderer(), browsableRenderer()]
+  if (first === undefined) throw new TypeError('renderers: name at least one')
+  return Object.freeze({
+    authentication: Object.freeze([...(options.authentication ?? [tokenAuthentication()])]),
+    permissions: Object.freeze([...(options.permissions ?? [isAuthenticated])]),
+    throttles: Object.freeze([...(options.throttles ?? [])]),
+    parsers: Object.freeze([...(options.parsers ?? [jsonParser(), formParser(), multipartParser()])]),
+    renderers: [first, ...rest] as const,
+    maxBodyBytes,
+  })
+}
+
+function renderersOf(own: readonly Renderer[] | undefined, defaults: CompletePolicy): CompletePolicy['renderers'] {
+  const [first, ...rest] = own ?? defaults.renderers
+  if (first === undefined) throw new TypeError('renderers: name at least one')
+  return [first, ...rest]
+}
+
+/** One line for the log: the path, and the internal detail; never headers, bodies or secrets. */
+function logError(error: unknown, { method, path }: { readonly method: string; readonly path: string }): void {
+  const where = `${method.slice(0, 20)} ${path.slice(0, 200)}`.replace(/[^\x20-\x7e]/g, '?')
+  const what = isLatchkeyError(error) ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : 'error'
+  console.error(`latchkey: ${where}: ${what}`)
+}

@@ -1,0 +1,110 @@
+/** Bounded concurrency for all password hashing: a rush of logins waits in line or is told to come back, and memory stays bounded. */
+import { availableParallelism } from 'node:os'
+import { type Clock, systemClock } from '../clock.js'
+import { LatchkeyError } from '../errors.js'
+import { integerOption } from './options.js'
+
+export interface HashQueueOptions {
+  /**
+   * Jobs at the same time. Default: one less than the processors, at least 1; and one less than libuv's threads
+   * (`UV_THREADPOOL_SIZE`, 4), for those also look up host names and read files.
+   */
+  readonly concurrency?: number
+  /** Jobs that may wait; default 1000. One more is refused at once. */
+  readonly maxWaiting?: number
+  /** How long a job may wait for its turn; default 10. */
+  readonly maxWaitSeconds?: number
+  readonly clock?: Clock
+}
+
+export interface HashQueue {
+  /** Jobs that hold a slot now. */
+  readonly running: number
+  /** Jobs that wait for one now. */
+  readonly waiting: number
+  /**
+   * Runs the job when a slot is free, first come first served, and settles as it does.
+   * @throws LatchkeyError `busy`, with `retryAfterSeconds`, when too many wait or the wait took too long; the job has
+   * not been started then.
+   */
+  run<T>(job: () => Promise<T>): Promise<T>
+}
+
+interface Waiter {
+  readonly deadlineMs: number
+  readonly start: () => void
+  readonly refuse: (error: LatchkeyError) => void
+}
+
+/** A queue of its own: everything that hashes in one process should share one. @throws TypeError naming a bad option. */
+export function createHashQueue(options: HashQueueOptions = {}): HashQueue {
+  const concurrency = integerOption('concurrency', options.concurrency ?? defaultConcurrency(), 1, 1024)
+  const maxWaiting = integerOption('maxWaiting', options.maxWaiting ?? 1000, 0, 1_000_000)
+  const { maxWaitSeconds = 10, clock = systemClock } = options
+  if (!(maxWaitSeconds > 0 && maxWaitSeconds <= 3600)) {
+    throw new TypeError(`maxWaitSeconds must be above 0 and at most 3600, got ${String(maxWaitSeconds)}`)
+  }
+  const waiters: Waiter[] = []
+  let running = 0
+  let timer: NodeJS.Timeout | undefined
+
+  // After maxWaitSeconds everybody who waits now has been served or refused.
+  const busy = (detail: string) =>
+    new LatchkeyError('busy', { retryAfterSeconds: Math.ceil(maxWaitSeconds), detail })
+
+  /**
+   * Refuses those whose time is over. Called whenever the queue moves, and by a timer for the case that nothing moves
+   * because every job hangs.
+   */
+  function refuseOverdue(): void {
+    clearTimeout(timer)
+    const nowMs = clock.nowMs()
+    while (waiters[0] !== undefined && waiters[0].deadlineMs <= nowMs) {
+      waiters.shift()?.refuse(busy('waited too long for a hashing slot'))
+    }
+    if (waiters[0] === undefined) return
+    timer = setTimeout(refuseOverdue, Math.max(1, Math.ceil(waiters[0].deadlineMs - nowMs)))
+    timer.unref()
+  }
+
+  const turn = () =>
+    new Promise<void>((start, refuse) => {
+      waiters.push({ deadlineMs: clock.nowMs() + maxWaitSeconds * 1000, start, refuse })
+      refuseOverdue()
+    })
+
+  /** The slot passes to the next waiter within the same turn of the event loop: no newcomer can take it. */
+  function release(): void {
+    running -= 1
+    refuseOverdue()
+    const next = waiters.shift()
+    if (next === undefined) return
+    running += 1
+    next.start()
+  }
+
+  return {
+    get running() {
+      return running
+    },
+    get waiting() {
+      return waiters.length
+    },
+    async run<T>(job: () => Promise<T>): Promise<T> {
+      refuseOverdue()
+      if (running < concurrency) running += 1
+      else if (waiters.length >= maxWaiting) throw busy('too many wait for a hashing slot')
+      else await turn()
+      try {
+        return await job()
+      } finally {
+        release()
+      }
+    },
+  }
+}
+
+function defaultConcurrency(): number {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE) || 4
+  return Math.max(1, Math.min(availableParallelism(), threads) - 1)
+}

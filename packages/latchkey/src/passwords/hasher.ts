@@ -1,0 +1,92 @@
+/** What a password hasher is, and the one way in which all of ours hash and verify; `passwords.ts` chooses among them. */
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+
+/** One algorithm: writes and checks stored strings of its format, `algorithm$…` as Django lays them out. */
+export interface PasswordHasher {
+  /** Django's name of the algorithm, e.g. `pbkdf2_sha256`; unique among the hashers in use. */
+  readonly algorithm: string
+  /**
+   * True for a well-formed string of this format whose cost lies below the caps written at the format. Decided by
+   * text alone, in microseconds, and never throws: a corrupt or hostile row costs nothing.
+   */
+  recognises(encoded: string): boolean
+  /** A new stored string with a fresh salt. */
+  hash(password: string): Promise<string>
+  /**
+   * Whether the password fits. False, without work, for what this hasher does not recognise; rejects only when the
+   * machine or a missing package keeps it from computing.
+   */
+  verify(password: string, encoded: string): Promise<boolean>
+  /**
+   * True when `encoded` is of this format and cheaper to guess than what `hash` writes. Never true when it is equal
+   * or dearer in any respect, so that an upgrade never takes strength away.
+   */
+  isWeaker(encoded: string): boolean
+  /** A string at the cost of `hash` that no password fits: verifying it takes the time of a wrong password. */
+  decoy(): string
+  /** Whether this machine can compute it. Absent: always. */
+  isAvailable?(): Promise<boolean>
+}
+
+/** The facts that distinguish one format from another. `Settings` is salt and cost: all that `derive` depends on. */
+export interface HashFormat<Settings> {
+  readonly algorithm: string
+  /** Length of the digest that `hash` writes. */
+  readonly digestBytes: number
+  /** Settings and digest of a stored string; null when malformed or above the caps. */
+  parse(encoded: string): { readonly settings: Settings; readonly digest: Uint8Array } | null
+  /** The inverse of `parse`. */
+  format(settings: Settings, digest: Buffer): string
+  /** What a new hash uses: the configured cost and a new salt. */
+  fresh(): Settings
+  derive(password: Buffer, settings: Settings, digestBytes: number): Promise<Uint8Array>
+  /** Whether stored settings cost less than the configured ones. */
+  isWeaker(stored: Settings): boolean
+  /** Throws when a new hash of this password must not be written. */
+  checkNew?(password: Buffer): void
+  /** A digest nobody has a password for; default: random bytes. */
+  decoyDigest?(): Buffer
+  isAvailable?(): Promise<boolean>
+}
+
+/** The hasher of a format. Digests are compared in constant time. */
+export function defineHasher<Settings>(format: HashFormat<Settings>): PasswordHasher {
+  const bytes = (password: string) => Buffer.from(password, 'utf8')
+  const { isAvailable } = format
+  return Object.freeze({
+    algorithm: format.algorithm,
+    recognises: (encoded: string) => format.parse(encoded) !== null,
+    async hash(password: string) {
+      format.checkNew?.(bytes(password))
+      const settings = format.fresh()
+      const digest = await format.derive(bytes(password), settings, format.digestBytes)
+      return format.format(settings, Buffer.from(digest))
+    },
+    async verify(password: string, encoded: string) {
+      const stored = format.parse(encoded)
+      if (stored === null) return false
+      const digest = await format.derive(bytes(password), stored.settings, stored.digest.length)
+      return digest.length === stored.digest.length && timingSafeEqual(digest, stored.digest)
+    },
+    isWeaker(encoded: string) {
+      const stored = format.parse(encoded)
+      return stored !== null && format.isWeaker(stored.settings)
+    },
+    decoy: () => format.format(format.fresh(), format.decoyDigest?.() ?? randomBytes(format.digestBytes)),
+    ...(isAvailable && { isAvailable: () => isAvailable() }),
+  })
+}
+
+/** Characters of a new salt: 22 of `A-Za-z0-9` are 131 bits, as in Django. */
+export const SALT_CHARACTERS = 22
+
+/** The bytes of canonical Base64 (with or without `=`); null for any other text, so that each digest has one spelling. */
+export function decodeBase64(text: string, padding: 'padded' | 'bare'): Buffer | null {
+  const decoded = Buffer.from(text, 'base64')
+  return encodeBase64(decoded, padding) === text ? decoded : null
+}
+
+export function encodeBase64(data: Buffer, padding: 'padded' | 'bare'): string {
+  const text = data.toString('base64')
+  return padding === 'padded' ? text : text.replace(/=+$/, '')
+}

@@ -1,0 +1,177 @@
+/** Passwords: hash, verify with upgrade, decoys and rules for new ones; what users/ and the endpoints call. All work is queued. */
+import { randomAlphanumeric } from '../crypto/random.js'
+import { isLatchkeyError, LatchkeyError } from '../errors.js'
+import { argon2id } from './argon2id.js'
+import { bcrypt, bcryptSha256 } from './bcrypt.js'
+import { createHashQueue, type HashQueue, type HashQueueOptions } from './hash-queue.js'
+import type { PasswordHasher } from './hasher.js'
+import { md5, sha1, unsaltedMd5, unsaltedSha1 } from './md5.js'
+import {
+  defaultPasswordValidators,
+  maximumLength,
+  type PasswordOwner,
+  type PasswordValidator,
+} from './password-validators.js'
+import { pbkdf2Sha1, pbkdf2Sha256 } from './pbkdf2.js'
+import { scrypt } from './scrypt.js'
+
+export interface PasswordsOptions extends HashQueueOptions {
+  /**
+   * What new hashes are written with; default `argon2id()`. Where this machine lacks it, `scrypt()` takes its place
+   * and `warn` is told once.
+   */
+  readonly preferred?: PasswordHasher
+  /** What stored hashes are verified with, besides `preferred`; default: every format Django ever wrote but crypt. */
+  readonly hashers?: readonly PasswordHasher[]
+  /**
+   * Whether a correct login rewrites a hash that is not `preferred` or weaker; default true. Set it to false, or
+   * `preferred` to Django's own, beside a Django that shares the table: else each rewrites what the other wrote.
+   */
+  readonly upgrade?: boolean
+  /** The rules for new passwords; default: Django's. */
+  readonly validators?: readonly PasswordValidator[]
+  /** Gets one line for the operator; default: standard error. */
+  readonly warn?: (line: string) => void
+}
+
+export interface VerifyOptions {
+  /**
+   * Awaited in the queue slot, right before the work: what it counts (a login throttle) is what is really tried. Its
+   * rejection is that of the call, and nothing is hashed then.
+   */
+  readonly beforeCheck?: () => Promise<void> | void
+}
+
+export interface PasswordCheck {
+  readonly ok: boolean
+  /** To be stored in place of the hash that was verified, without counting as a password change. */
+  readonly upgraded?: string
+}
+
+export interface Passwords {
+  /**
+   * A stored string for a new password. Rules are not applied (see `validate`), but one: at most 4096 characters.
+   * @throws LatchkeyError `invalid` (field `password`) above that, `busy` when the queue is full.
+   */
+  hash(password: string): Promise<string>
+  /** `!` and 40 random characters: a stored string that no password fits. */
+  unusable(): string
+  /**
+   * Whether the password fits the stored string. A string that is empty, unusable, malformed, above the caps or of an
+   * unknown algorithm is never right and takes the time of a wrong password. A wrong password never takes less time
+   * than an unknown user does; against a costlier or foreign hash it may take more.
+   * @throws LatchkeyError `busy` when the queue is full; `internal_error` when a package for the format is missing.
+   */
+  verify(password: string, encoded: string, options?: VerifyOptions): Promise<PasswordCheck>
+  /** For an unknown user: the work of a wrong password. Never ok. @throws as `verify`. */
+  verifyDecoy(password: string, options?: VerifyOptions): Promise<PasswordCheck>
+  /** What is wrong with a new password, one public message for each rule broken. */
+  validate(password: string, owner: PasswordOwner): readonly string[]
+  /** How busy the hashing is, for metrics. */
+  readonly queue: Pick<HashQueue, 'running' | 'waiting'>
+}
+
+/** @throws TypeError naming a bad option. */
+export function createPasswords(options: PasswordsOptions = {}): Passwords {
+  const { preferred = argon2id(), hashers = djangoHashers(), upgrade = true, warn = printToStderr } = options
+  const validators = options.validators ?? defaultPasswordValidators()
+  const tooLong = maximumLength()
+  const queue = createHashQueue(options)
+
+  // Decided at first use, by known and unknown users alike: an optional package may have to be loaded.
+  let kit: Promise<HasherKit> | undefined
+  const resolveKit = () => {
+    kit ??= assembleKit(preferred, hashers, warn)
+    return kit
+  }
+
+  function verify(password: string, encoded: string | null, { beforeCheck }: VerifyOptions = {}) {
+    return queue.run(async (): Promise<PasswordCheck> => {
+      const { writer, readers, decoy } = await resolveKit()
+      await beforeCheck?.()
+      // `!` marks an unusable password, whatever a hasher thinks of the rest.
+      const stored = encoded === null || encoded.startsWith('!') ? decoy : encoded
+      const reader = readers.find((hasher) => hasher.recognises(stored))
+      if (stored === decoy || reader === undefined) {
+        await writer.verify(password, decoy)
+        return { ok: false }
+      }
+      const ok = await reader.verify(password, stored)
+      if (reader === writer && !writer.isWeaker(stored)) return { ok }
+      if (!ok) {
+        // A cheap old hash must not answer "wrong" faster than an unknown user is answered.
+        await writer.verify(password, decoy)
+        return { ok }
+      }
+      return upgrade ? { ok, ...(await rehash(writer, password)) } : { ok }
+    })
+  }
+
+  return {
+    hash(password) {
+      const refusal = tooLong(password, { username: '' })
+      if (refusal !== null) {
+        return Promise.reject(new LatchkeyError('invalid', { fields: { password: [refusal] } }))
+      }
+      return queue.run(async () => (await resolveKit()).writer.hash(password))
+    },
+    unusable: () => `!${randomAlphanumeric(40)}`,
+    verify,
+    verifyDecoy: (password, verifyOptions) => verify(password, null, verifyOptions),
+    validate: (password, owner) =>
+      validators.map((validator) => validator(password, owner)).filter((message) => message !== null),
+    queue,
+  }
+}
+
+/** The hashers in use: `writer` is also the first of `readers`. */
+interface HasherKit {
+  readonly writer: PasswordHasher
+  readonly readers: readonly PasswordHasher[]
+  readonly decoy: string
+}
+
+async function assembleKit(
+  preferred: PasswordHasher,
+  hashers: readonly PasswordHasher[],
+  warn: (line: string) => void,
+): Promise<HasherKit> {
+  const available = (await preferred.isAvailable?.()) ?? true
+  const writer = available ? preferred : scrypt()
+  if (!available) {
+    warn(
+      `latchkey: ${preferred.algorithm} is not available here, so new passwords are hashed with ${writer.algorithm}; ` +
+        'install @node-rs/argon2 or use Node 24.7 or later',
+    )
+  }
+  const others = [preferred, ...hashers].filter((hasher) => hasher.algorithm !== writer.algorithm)
+  return { writer, readers: [writer, ...others], decoy: writer.decoy() }
+}
+
+/** Every format Django ever wrote, except `crypt` (gone with the C library's function). */
+const djangoHashers = (): readonly PasswordHasher[] => [
+  argon2id(),
+  pbkdf2Sha256(),
+  pbkdf2Sha1(),
+  bcryptSha256(),
+  bcrypt(),
+  scrypt(),
+  md5(),
+  sha1(),
+  unsaltedMd5(),
+  unsaltedSha1(),
+]
+
+/** A correct login never fails because the new format refuses the password (bcrypt: over 72 bytes). */
+async function rehash(writer: PasswordHasher, password: string): Promise<{ upgraded?: string }> {
+  try {
+    return { upgraded: await writer.hash(password) }
+  } catch (error) {
+    if (isLatchkeyError(error, 'invalid')) return {}
+    throw error
+  }
+}
+
+function printToStderr(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

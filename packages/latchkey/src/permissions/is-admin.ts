@@ -1,0 +1,10 @@
+/** Staff only. */
+import type { User } from '../identity.js'
+import type { Permission } from './permission.js'
+
+/** DRF's `IsAdminUser`: the user is staff. Being a superuser alone is not enough, as in Django. */
+export const isAdminUser: Permission<true> = Object.freeze({
+  name: 'IsAdminUser',
+  requiresUser: true,
+  allows: ({ user }: { user: User | null }) => user?.isStaff ?? false,
+})

@@ -1,0 +1,43 @@
+/** What a permission is: a sentence about an identity, without I/O. The guard asks; views list them. */
+import type { AuthenticatedIdentity, Identity } from '../identity.js'
+
+/** What a permission may look at beside the identity. */
+export interface PermissionRequest {
+  readonly method: string
+  readonly path: string
+}
+
+/**
+ * Allows or denies. `RequiresUser` is true for one that only ever allows somebody: handlers behind it get a `user`
+ * that is not null, in the types as well.
+ */
+export interface Permission<RequiresUser extends boolean = boolean> {
+  readonly name: string
+  readonly requiresUser: RequiresUser
+  /** The body of the 403 to somebody who is known. Default is DRF's sentence. */
+  readonly message?: string
+  allows(identity: Identity, request: PermissionRequest): boolean
+}
+
+export interface PermissionOptions {
+  /** The body of the 403. Default is "You do not have permission to perform this action.". */
+  readonly message?: string
+}
+
+/**
+ * A permission of your own, in one line: `permission('IsOwner', ({ user }, { path }) => path.startsWith(`/${user?.username}/`))`.
+ */
+export function permission(
+  name: string,
+  allows: (identity: Identity, request: PermissionRequest) => boolean,
+  options: PermissionOptions = {},
+): Permission<false> {
+  return Object.freeze({ name, requiresUser: false as const, allows, ...options })
+}
+
+/** The identity that a handler behind these permissions gets: somebody, as soon as one of them requires a user. */
+export type IdentityBehind<P extends readonly Permission[]> =
+  Extract<P[number], Permission<true>> extends never ? Identity : AuthenticatedIdentity
+
+/** RFC 9110, 9.2.1, as DRF has it: methods that change nothing. */
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

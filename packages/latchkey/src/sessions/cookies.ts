@@ -1,0 +1,36 @@
+/** Cookies in and out: Django's lenient reading, RFC 6265's writing. A leaf of `sessions/`. */
+
+/** A `Cookie` header as Django reads it: the last of equal names wins, quotes are taken off, anything else is kept. */
+export function parseCookies(header: string | undefined): ReadonlyMap<string, string> {
+  const cookies = new Map<string, string>()
+  for (const chunk of (header ?? '').split(';')) {
+    const equals = chunk.indexOf('=')
+    const name = equals < 0 ? '' : chunk.slice(0, equals).trim()
+    const value = (equals < 0 ? chunk : chunk.slice(equals + 1)).trim()
+    if (name !== '' || value !== '') cookies.set(name, unquote(value))
+  }
+  return cookies
+}
+
+/** Python's `http.cookies._unquote`: backslash and octal escapes inside double quotes. */
+function unquote(value: string): string {
+  if (value.length < 2 || !value.startsWith('"') || !value.endsWith('"')) return value
+  return value
+    .slice(1, -1)
+    .replace(/\\(?:([0-3][0-7][0-7])|(.))/gs, (_, octal: string | undefined, character: string | undefined) =>
+      octal === undefined ? (character ?? '') : String.fromCharCode(Number.parseInt(octal, 8)),
+    )
+}
+
+export interface CookieOptions {
+  readonly maxAgeSeconds: number
+  readonly secure: boolean
+  /** False only for what a script must read: the CSRF cookie. */
+  readonly httpOnly: boolean
+}
+
+/** A `Set-Cookie` value, `SameSite=Lax`, for the whole site. `maxAgeSeconds` 0 deletes. */
+export function serializeCookie(name: string, value: string, options: CookieOptions): string {
+  const { maxAgeSeconds, secure, httpOnly } = options
+  return `${name}=${value}; Max-Age=${maxAgeSeconds}; Path=/; SameSite=Lax${httpOnly ? '; HttpOnly' : ''}${secure ? '; Secure' : ''}`
+}

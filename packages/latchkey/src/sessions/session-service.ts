@@ -1,0 +1,95 @@
+/** A browser's cookie login: start, verify, end. Session authentication and login pages call it. */
+import type { Clock } from '../clock.js'
+import { randomHex } from '../crypto/random.js'
+import type { User } from '../identity.js'
+import type { SessionStore, UserSource } from '../stores/store.js'
+import { TokenSecret } from '../tokens/token-secret.js'
+import { digestBytes, digestKey, MAX_SECRET_LENGTH } from '../tokens/token-digest.js'
+import { toUser } from '../users/user.js'
+import { LatchkeyError } from '../errors.js'
+
+export interface SessionOptions {
+  /** Default is Django's `sessionid`. */
+  readonly cookieName?: string
+  /** Default is 1,209,600 (two weeks), as in Django. */
+  readonly ttlSeconds?: number
+  /** Default is Django's `csrftoken`. */
+  readonly csrfCookieName?: string
+  /** Lower case. Default is Django's `x-csrftoken`. */
+  readonly csrfHeaderName?: string
+}
+
+export interface SessionServiceOptions extends SessionOptions {
+  readonly sessions: SessionStore
+  readonly users: UserSource
+  readonly clock: Clock
+}
+
+export interface StartedSession {
+  /** The cookie's value. */
+  readonly secret: TokenSecret
+  readonly expiresAt: Date
+}
+
+export class SessionService {
+  readonly cookieName: string
+  readonly csrfCookieName: string
+  readonly csrfHeaderName: string
+  readonly ttlSeconds: number
+  readonly #sessions: SessionStore
+  readonly #users: UserSource
+  readonly #clock: Clock
+
+  constructor(options: SessionServiceOptions) {
+    const { cookieName = 'sessionid', ttlSeconds = 1_209_600 } = options
+    const { csrfCookieName = 'csrftoken', csrfHeaderName = 'x-csrftoken' } = options
+    if (!(ttlSeconds > 0)) throw new TypeError('sessions.ttlSeconds: must be more than 0')
+    this.cookieName = cookieName
+    this.csrfCookieName = csrfCookieName
+    this.csrfHeaderName = csrfHeaderName.toLowerCase()
+    this.ttlSeconds = ttlSeconds
+    this.#sessions = options.sessions
+    this.#users = options.users
+    this.#clock = options.clock
+  }
+
+  /**
+   * Starts a session for a user who has just proved who they are: always under a new secret (no fixation). `secret`
+   * lets a migration keep the value of an existing cookie. Throws `not_found` for an unknown user.
+   */
+  async start(user: User, options: { readonly secret?: string } = {}): Promise<StartedSession> {
+    const record = await this.#users.findById(user.id)
+    if (record === null) throw new LatchkeyError('not_found')
+    const secret = options.secret ?? randomHex(64)
+    const nowMs = this.#clock.nowMs()
+    const expiresAt = new Date(nowMs + this.ttlSeconds * 1000)
+    await this.#sessions.insert({
+      digest: digestBytes(digestKey(secret)),
+      userId: record.id,
+      passwordVersion: record.passwordVersion,
+      createdAt: new Date(nowMs),
+      expiresAt,
+    })
+    return { secret: new TokenSecret(secret), expiresAt }
+  }
+
+  /** The active user of a live session, or null: unknown, expired, ended by a password change, inactive. */
+  async verify(secret: string): Promise<User | null> {
+    if (secret === '' || secret.length > MAX_SECRET_LENGTH) return null
+    const found = await this.#sessions.findByDigest(digestBytes(digestKey(secret)))
+    if (found === null || found.session.expiresAt.getTime() <= this.#clock.nowMs()) return null
+    const user = found.user ?? (await this.#users.findById(found.session.userId))
+    if (user === null || !user.isActive || user.passwordVersion !== found.session.passwordVersion) return null
+    return toUser(user)
+  }
+
+  /** Ends a session: its cookie is worth nothing from the moment this resolves. False when there was none. */
+  end(secret: string): Promise<boolean> {
+    return this.#sessions.delete(digestBytes(digestKey(secret)))
+  }
+
+  /** Removes sessions that ended by themselves; returns how many. */
+  deleteExpired(): Promise<number> {
+    return this.#sessions.deleteExpired(new Date(this.#clock.nowMs()))
+  }
+}

@@ -1,0 +1,53 @@
+/** What a throttle is, and how the guard asks several: all are counted, the longest wait is the answer. */
+import type { Identity } from '../identity.js'
+import type { CounterStore } from '../stores/store.js'
+import { type Rate, throttledError } from './rates.js'
+
+/** What a throttle may look at. */
+export interface ThrottledRequest {
+  readonly method: string
+  /** The caller's address as far as configured proxies are trusted; IPv6 as its /64. */
+  readonly address: string
+}
+
+/**
+ * Limits how often something may happen. `address` throttles act before a credential is looked at, so guesses count;
+ * `identity` throttles act when it is known who asks and that they may.
+ */
+export interface Throttle {
+  readonly name: string
+  readonly stage: 'address' | 'identity'
+  readonly rate: Rate
+  /** What is counted together; null: this request is not counted. */
+  key(request: ThrottledRequest, identity: Identity | null): string | null
+}
+
+/** Counts the request with every throttle of a stage. Throws `throttled` with the longest wait of those that refuse. */
+export async function applyThrottles(
+  throttles: readonly Throttle[],
+  stage: Throttle['stage'],
+  request: ThrottledRequest,
+  identity: Identity | null,
+  counters: CounterStore,
+  nowMs: number,
+): Promise<void> {
+  let longestWaitSeconds = 0
+  for (const throttle of throttles) {
+    const key = throttle.stage === stage ? throttle.key(request, identity) : null
+    if (key === null) continue
+    const { allowed, waitSeconds } = await counters.hit(`${throttle.name}:${key}`, throttle.rate, nowMs)
+    if (!allowed) longestWaitSeconds = Math.max(longestWaitSeconds, waitSeconds, Number.MIN_VALUE)
+  }
+  if (longestWaitSeconds > 0) throw throttledError(longestWaitSeconds)
+}
+
+/** The key of whoever asks: the user where there is one, else the address. */
+export function identityKey(request: ThrottledRequest, identity: Identity | null): string {
+  return identity?.user ? `user:${identity.user.id}` : `address:${request.address}`
+}
+
+/** A rate that must be there. */
+export function requireRate(rate: Rate | null): Rate {
+  if (rate === null) throw new TypeError('rate: leave the throttle out instead of giving it no rate')
+  return rate
+}

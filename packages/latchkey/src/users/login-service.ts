@@ -1,0 +1,93 @@
+/**
+ * Username and password in, user out: the one place where a password is checked. Login endpoints and Basic
+ * authentication call it; it counts guesses, does the same work for everybody, and upgrades old hashes.
+ */
+import { hash } from 'node:crypto'
+import type { Clock } from '../clock.js'
+import type { User } from '../identity.js'
+import type { Passwords } from '../passwords/passwords.js'
+import type { CounterStore, UserSource } from '../stores/store.js'
+import { type Rate, throttledError } from '../throttles/rates.js'
+import { toUser } from './user.js'
+
+export interface LoginServiceOptions {
+  readonly users: UserSource
+  readonly passwords: Passwords
+  readonly counters: CounterStore
+  readonly clock: Clock
+  /** Failed logins allowed per account and address; null: any number. */
+  readonly rate: Rate | null
+}
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  /** Where the request came from, as the throttles see it. */
+  readonly address: string
+}
+
+export interface LoginOptions {
+  /** True: this starts something (a token is given out), so `lastLogin` is written. Default is false. */
+  readonly updateLastLogin?: boolean
+  /** False: guesses are not counted here. Default is true. */
+  readonly throttle?: boolean
+}
+
+export class LoginService {
+  readonly #options: LoginServiceOptions
+
+  constructor(options: LoginServiceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The active user with this username and password, or null. Unknown user, wrong password, unusable password and
+   * inactive user cost the same hash work and give the same answer.
+   *
+   * A guess is counted right before its password is checked, atomically, and forgotten when it was right: parallel
+   * logins with the right password never throttle each other, and no wave of parallel guesses gets in more than the
+   * rate allows. Throws `throttled`, `busy` when too many wait for the hash queue, `store_unavailable`.
+   */
+  async login(credentials: Credentials, options: LoginOptions = {}): Promise<User | null> {
+    const { users, passwords, counters, clock } = this.#options
+    const { username, password } = credentials
+    const rate = options.throttle === false ? null : this.#options.rate
+    const key = counterKey(credentials)
+    if (rate !== null) refuseOver(await counters.peek(key, rate, clock.nowMs()))
+    const beforeCheck = async () => {
+      if (rate !== null) refuseOver(await counters.hit(key, rate, clock.nowMs()))
+    }
+
+    const record = isStorable(username) ? await users.findByUsername(username) : null
+    if (record === null) {
+      await passwords.verifyDecoy(password, { beforeCheck })
+      return null
+    }
+    const { ok, upgraded } = await passwords.verify(password, record.passwordHash, { beforeCheck })
+    if (!ok || !record.isActive) return null
+
+    if (rate !== null) await counters.clear(key)
+    const lastLogin = options.updateLastLogin ? new Date(clock.nowMs()) : undefined
+    if (lastLogin !== undefined || upgraded !== undefined) {
+      await users.recordLogin?.(record.id, {
+        ...(lastLogin === undefined ? {} : { lastLogin }),
+        ...(upgraded === undefined ? {} : { passwordHash: upgraded }),
+      })
+    }
+    return toUser({ ...record, lastLogin: lastLogin ?? record.lastLogin })
+  }
+}
+
+/** Hashed: usernames are of any length, and what was typed into a username field may be a password. */
+function counterKey({ username, address }: Credentials): string {
+  return `login:${hash('sha256', JSON.stringify([username, address]), 'base64url')}`
+}
+
+function refuseOver({ allowed, waitSeconds }: { allowed: boolean; waitSeconds: number }): void {
+  if (!allowed) throw throttledError(waitSeconds)
+}
+
+/** NUL and lone surrogates are in no username, and some databases fail on them. */
+function isStorable(username: string): boolean {
+  return !username.includes('\u0000') && username.isWellFormed()
+}

@@ -1,0 +1,168 @@
+/** Create, change, list and remove users: every rule about accounts. Commands and apps call it; it talks to the user store. */
+import type { Clock } from '../clock.js'
+import { LatchkeyError } from '../errors.js'
+import type { User, UserId } from '../identity.js'
+import type { Passwords } from '../passwords/passwords.js'
+import type { UserChanges, UserRecord, UserStore } from '../stores/store.js'
+import { toUser } from './user.js'
+import { normalizeUsername, usernameErrors } from './username.js'
+
+export interface CreateUserOptions {
+  readonly username: string
+  /** Default is none: no password can be right, and the user cannot log in with one. */
+  readonly password?: string
+  /** Default is empty. */
+  readonly email?: string
+  readonly isActive?: boolean
+  readonly isStaff?: boolean
+  readonly isSuperuser?: boolean
+  /** True: a password that the validators refuse is taken (Django's `create_user`). Default is false. */
+  readonly allowWeakPassword?: boolean
+}
+
+export interface SetPasswordOptions {
+  /** Default is false. */
+  readonly allowWeakPassword?: boolean
+}
+
+export interface UserServiceOptions {
+  readonly users: UserStore
+  readonly passwords: Passwords
+  readonly clock: Clock
+}
+
+const TAKEN = 'A user with that username already exists.'
+
+export class UserService {
+  readonly #users: UserStore
+  readonly #passwords: Passwords
+  readonly #clock: Clock
+
+  constructor({ users, passwords, clock }: UserServiceOptions) {
+    this.#users = users
+    this.#passwords = passwords
+    this.#clock = clock
+  }
+
+  /** Creates a user. Throws `invalid` with Django's messages for the username, the e-mail address and the password. */
+  async create(options: CreateUserOptions): Promise<User> {
+    const username = normalizeUsername(options.username)
+    const { email = '', password, allowWeakPassword = false } = options
+    this.#refuse({
+      username: usernameErrors(username),
+      email: emailErrors(email),
+      password: password === undefined || allowWeakPassword ? [] : this.#passwords.validate(password, { username, email }),
+    })
+    if ((await this.#users.findByUsername(username)) !== null) this.#refuse({ username: [TAKEN] })
+    const record = await this.#users.insert({
+      username,
+      email,
+      passwordHash: password === undefined ? this.#passwords.unusable() : await this.#passwords.hash(password),
+      isActive: options.isActive ?? true,
+      isStaff: options.isStaff ?? false,
+      isSuperuser: options.isSuperuser ?? false,
+      dateJoined: new Date(this.#clock.nowMs()),
+      lastLogin: null,
+    })
+    if (record === null) throw new LatchkeyError('invalid', { fields: { username: [TAKEN] } })
+    return toUser(record)
+  }
+
+  /** A user who may do everything: Django's `createsuperuser`. Throws as `create`. */
+  createSuperuser(options: CreateUserOptions): Promise<User> {
+    return this.create({ ...options, isStaff: true, isSuperuser: true })
+  }
+
+  /**
+   * Sets a password, or none (`null`: no password can be right). Sessions of the user end; tokens stay, as in DRF.
+   * Throws `invalid` with the validators' messages, `not_found` for an unknown user.
+   */
+  async setPassword(user: User | UserId, password: string | null, options: SetPasswordOptions = {}): Promise<void> {
+    const record = await this.#require(user)
+    if (password !== null && !options.allowWeakPassword) {
+      this.#refuse({ password: this.#passwords.validate(password, record) })
+    }
+    const passwordHash = password === null ? this.#passwords.unusable() : await this.#passwords.hash(password)
+    await this.#update(record.id, { passwordHash })
+  }
+
+  /** Lets a user act again. Throws `not_found`. */
+  activate(user: User | UserId): Promise<void> {
+    return this.#update(idOf(user), { isActive: true })
+  }
+
+  /** From the moment this resolves every token and session of the user is refused. Throws `not_found`. */
+  deactivate(user: User | UserId): Promise<void> {
+    return this.#update(idOf(user), { isActive: false })
+  }
+
+  /** Changes names and roles. Throws `invalid` (username, e-mail address), `not_found`. */
+  async update(
+    user: User | UserId,
+    changes: Pick<UserChanges, 'username' | 'email' | 'isActive' | 'isStaff' | 'isSuperuser'>,
+  ): Promise<void> {
+    const { username, email, isActive, isStaff, isSuperuser } = changes
+    const normalized = username === undefined ? undefined : normalizeUsername(username)
+    this.#refuse({
+      username: normalized === undefined ? [] : usernameErrors(normalized),
+      email: email === undefined ? [] : emailErrors(email),
+    })
+    await this.#update(idOf(user), {
+      ...(normalized === undefined ? {} : { username: normalized }),
+      ...(email === undefined ? {} : { email }),
+      ...(isActive === undefined ? {} : { isActive }),
+      ...(isStaff === undefined ? {} : { isStaff }),
+      ...(isSuperuser === undefined ? {} : { isSuperuser }),
+    })
+  }
+
+  /** Removes a user with all tokens and sessions. False when there was none. */
+  delete(user: User | UserId): Promise<boolean> {
+    return this.#users.delete(idOf(user))
+  }
+
+  /** The user with this id, or null. */
+  async get(id: UserId): Promise<User | null> {
+    return publicOrNull(await this.#users.findById(id))
+  }
+
+  /** The user with exactly this username, or null. */
+  async findByUsername(username: string): Promise<User | null> {
+    return publicOrNull(await this.#users.findByUsername(username))
+  }
+
+  /** Users ordered by id. */
+  async list(page?: { readonly afterId?: number; readonly limit?: number }): Promise<readonly User[]> {
+    return (await this.#users.list(page)).map(toUser)
+  }
+
+  async #require(user: User | UserId): Promise<UserRecord> {
+    const record = await this.#users.findById(idOf(user))
+    if (record === null) throw new LatchkeyError('not_found')
+    return record
+  }
+
+  async #update(id: UserId, changes: UserChanges): Promise<void> {
+    const outcome = await this.#users.update(id, changes)
+    if (outcome === 'not_found') throw new LatchkeyError('not_found')
+    if (outcome === 'username_taken') this.#refuse({ username: [TAKEN] })
+  }
+
+  #refuse(fields: Readonly<Record<string, readonly string[]>>): void {
+    const wrong = Object.entries(fields).filter(([, messages]) => messages.length > 0)
+    if (wrong.length > 0) throw new LatchkeyError('invalid', { fields: Object.fromEntries(wrong) })
+  }
+}
+
+function idOf(user: User | UserId): UserId {
+  return typeof user === 'object' ? user.id : user
+}
+
+function publicOrNull(record: UserRecord | null): User | null {
+  return record === null ? null : toUser(record)
+}
+
+/** Only what no mail system takes is refused; whether an address works, a mail to it tells. */
+function emailErrors(email: string): readonly string[] {
+  return email === '' || (email.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(email)) ? [] : ['Enter a valid email address.']
+}

@@ -1,0 +1,135 @@
+/**
+ * The life of a request inside a view, in DRF's order: negotiate -> guard -> find the handler -> run it -> render.
+ * Whatever goes wrong becomes a response here, and only here.
+ */
+import { ApiRequest } from '../api-request.js'
+import { LatchkeyError } from '../errors.js'
+import { type GuardPolicy, runGuard } from '../guard.js'
+import type { HttpRequest, HttpResponse, RouteMatch } from '../request.js'
+import type { Services } from '../services.js'
+import { type ErrorListener, errorAnswer } from './error-answer.js'
+import { viewMetadata } from './metadata.js'
+import { selectRenderer } from './negotiation.js'
+import { type Parser, parseBody } from './parsers/parser.js'
+import type { Renderer } from './renderers/renderer.js'
+import { ApiResponse } from './response.js'
+import { VIEW_METHODS, type View, type ViewPolicy } from './view.js'
+
+/** A view's policy with every gap filled from `createLatchkey`. */
+export interface CompletePolicy extends GuardPolicy, Omit<ViewPolicy, keyof GuardPolicy> {
+  readonly parsers: readonly Parser[]
+  readonly renderers: readonly [Renderer, ...Renderer[]]
+  readonly maxBodyBytes: number
+}
+
+export interface DispatchContext {
+  readonly services: Services
+  readonly onError: ErrorListener
+}
+
+/** The longest query that is looked at; a longer one is refused before anything is done with it. */
+const MAX_TARGET_LENGTH = 65_536
+
+/** Runs a view. Never rejects: an error has become a response, and 5xx ones have been told to `onError`. */
+export async function dispatch(
+  view: View,
+  policy: CompletePolicy,
+  http: HttpRequest,
+  route: RouteMatch,
+  context: DispatchContext,
+): Promise<HttpResponse> {
+  const request = new ApiRequest(http, {
+    isTrustedProxy: context.services.isTrustedProxy,
+    maxBodyBytes: policy.maxBodyBytes,
+    parse: (body, contentType) => parseBody(policy.parsers, body, contentType),
+    route,
+  })
+  const [fallback] = policy.renderers
+  let accepted = { renderer: fallback, mediaType: fallback.mediaType }
+  let answer: ApiResponse
+  try {
+    if (http.path.length + http.query.length > MAX_TARGET_LENGTH) throw new LatchkeyError('uri_too_long')
+    accepted = selectRenderer(policy.renderers, {
+      accept: request.header('accept'),
+      format: route.formatSuffix ?? lastFormat(http.query),
+    })
+    answer = await run(view, policy, request, context.services)
+  } catch (error) {
+    answer = errorAnswer(error, policy.authentication, request, context.onError)
+  }
+  try {
+    return render(answer, view, policy, request, accepted)
+  } catch (error) {
+    const failed = errorAnswer(error, policy.authentication, request, context.onError)
+    return render(failed, view, policy, request, { renderer: fallback, mediaType: fallback.mediaType })
+  }
+}
+
+async function run(
+  view: View,
+  policy: CompletePolicy,
+  request: ApiRequest,
+  services: Services,
+): Promise<ApiResponse> {
+  request.identify(await runGuard(policy, request, services))
+  const handler = view.handlers.get(request.method)
+  if (handler !== undefined) {
+    const result = await handler(request, services)
+    return result instanceof ApiResponse ? result : new ApiResponse(result)
+  }
+  if (request.method === 'OPTIONS') {
+    return new ApiResponse(
+      viewMetadata(view, policy, { user: request.user, auth: request.auth }, request.path),
+    )
+  }
+  throw new LatchkeyError('method_not_allowed', {
+    message: `Method "${request.method.slice(0, 50)}" not allowed.`,
+  })
+}
+
+function render(
+  answer: ApiResponse,
+  view: View,
+  policy: CompletePolicy,
+  request: ApiRequest,
+  accepted: { readonly renderer: Renderer; readonly mediaType: string },
+): HttpResponse {
+  const { renderer, mediaType } = accepted
+  const vary = [...(policy.renderers.length > 1 ? ['Accept'] : []), ...request.vary]
+  if (renderer.varyOn !== undefined && !vary.includes(renderer.varyOn)) vary.push(renderer.varyOn)
+  const headers: Array<readonly [string, string]> = []
+  for (const [name, value] of Object.entries(answer.headers)) {
+    for (const one of typeof value === 'string' ? [value] : value) headers.push([name, one])
+  }
+  if (policy.carriesSecret) headers.push(['Cache-Control', 'no-store'])
+  if (vary.length > 0) headers.push(['Vary', vary.join(', ')])
+  headers.push(['Allow', allowedMethods(view)])
+  const rendered = renderer.render(answer.data, {
+    mediaType,
+    status: answer.status,
+    headers,
+    method: request.method,
+    path: request.path,
+    viewName: policy.name ?? 'View',
+    viewDescription: policy.description ?? '',
+    username: request.user?.username ?? null,
+  })
+  if (rendered.body === null) return { status: rendered.status ?? answer.status, headers, body: null }
+  headers.unshift(['Content-Type', renderer.contentType])
+  return {
+    status: rendered.status ?? answer.status,
+    headers: rendered.headers === undefined ? headers : [...headers, ...rendered.headers],
+    body: rendered.body,
+  }
+}
+
+function allowedMethods(view: View): string {
+  const methods = VIEW_METHODS.map((method) => method.toUpperCase())
+  return methods.filter((method) => method === 'OPTIONS' || view.handlers.has(method)).join(', ')
+}
+
+/** The last non-empty `format` of the query, as Django's `QueryDict.get` gives it. */
+function lastFormat(query: string): string | undefined {
+  if (!query.includes('format')) return undefined
+  return new URLSearchParams(query).getAll('format').at(-1) || undefined
+}

@@ -1,0 +1,111 @@
+/** Media types and header parameters as Django and DRF read them. Negotiation, parsers and renderers build on it. */
+import { findCharset, percentDecode } from './charset.js'
+
+/** A header value and its parameters: `form-data; name="a"`. Text is one character per byte, unless `extended`. */
+export interface ParsedHeader {
+  /** Lower case, without blanks around. */
+  readonly value: string
+  /** By lower-case name; of a repeated one the last. Quotes are removed. */
+  readonly parameters: ReadonlyMap<string, string>
+  /** Names of parameters that came as `name*=charset'language'…` (RFC 8187) and are Unicode text already. */
+  readonly extended: ReadonlySet<string>
+}
+
+/** Splits `value; name=text; name="quoted text"`, in linear time. Parameters with names beyond ASCII are dropped. */
+export function parseHeader(line: string): ParsedHeader {
+  const [value = '', ...rest] = segments(line)
+  const parameters = new Map<string, string>()
+  const extended = new Set<string>()
+  for (const segment of rest) {
+    const equals = segment.indexOf('=')
+    if (equals < 0) continue
+    const starred = trimAscii(segment.slice(0, equals)).toLowerCase()
+    const name = starred.endsWith('*') ? starred.slice(0, -1) : starred
+    if (/[^\0-\x7f]/.test(name)) continue
+    const raw = trimAscii(segment.slice(equals + 1))
+    const text = starred === name ? null : extendedValue(raw)
+    if (text === undefined) continue
+    parameters.set(name, text ?? unquoted(raw))
+    if (text === null) extended.delete(name)
+    else extended.add(name)
+  }
+  return { value: value.toLowerCase(), parameters, extended }
+}
+
+/** Cuts at semicolons outside quotes; a quote that nobody closes reaches to the end. */
+function segments(line: string): string[] {
+  const found: string[] = []
+  let begin = 0
+  let isQuoted = false
+  for (let at = 0; at < line.length; at++) {
+    if (line[at] === '"') isQuoted = !isQuoted
+    if (line[at] !== ';' || isQuoted) continue
+    found.push(trimAscii(line.slice(begin, at)))
+    begin = at + 1
+  }
+  return [...found, trimAscii(line.slice(begin))]
+}
+
+function unquoted(value: string): string {
+  if (value.length < 2 || !value.startsWith('"') || !value.endsWith('"')) return value
+  return value.slice(1, -1).replaceAll('\\\\', '\\').replaceAll('\\"', '"')
+}
+
+/** The text of `charset'language'percent-encoded`; null if it is not of that form, undefined for an unknown charset. */
+function extendedValue(raw: string): string | null | undefined {
+  const [charsetName = '', , encoded, ...more] = raw.split("'")
+  if (encoded === undefined || more.length > 0) return null
+  const charset = findCharset(charsetName)
+  return charset && percentDecode(encoded, charset)
+}
+
+/** Without ASCII blanks at both ends. `String.prototype.trim` would also take U+00A0, which may be half a character. */
+export function trimAscii(text: string): string {
+  let [begin, end] = [0, text.length]
+  while (begin < end && isAsciiBlank(text.charCodeAt(begin))) begin++
+  while (end > begin && isAsciiBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(begin, end)
+}
+
+function isAsciiBlank(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d)
+}
+
+/** `type/subtype; parameters`, either part possibly `*`. */
+export interface MediaType {
+  readonly type: string
+  readonly subtype: string
+  readonly parameters: ReadonlyMap<string, string>
+}
+
+/** Reads a media type or range; anything is one, however odd: what matches nothing needs no error. */
+export function parseMediaType(text: string): MediaType {
+  const { value, parameters } = parseHeader(text)
+  const slash = value.indexOf('/')
+  if (slash < 0) return { type: value, subtype: '', parameters }
+  return { type: value.slice(0, slash), subtype: value.slice(slash + 1), parameters }
+}
+
+/** Whether what we offer satisfies what was asked for: wildcards on either side, parameters of the offer required. */
+export function matchesMediaType(offered: MediaType, asked: MediaType): boolean {
+  for (const [name, value] of offered.parameters) {
+    if (name !== 'q' && asked.parameters.get(name) !== value) return false
+  }
+  return partMatches(offered.subtype, asked.subtype) && partMatches(offered.type, asked.type)
+}
+
+function partMatches(offered: string, asked: string): boolean {
+  return offered === '*' || asked === '*' || offered === asked
+}
+
+/** How specific: 0 for any type, 1 for `type/*`, 2 for `type/subtype`, 3 with parameters other than a lone `q`. */
+export function mediaTypePrecedence({ type, subtype, parameters }: MediaType): 0 | 1 | 2 | 3 {
+  if (type === '*') return 0
+  if (subtype === '*') return 1
+  return parameters.size === 0 || (parameters.size === 1 && parameters.has('q')) ? 2 : 3
+}
+
+/** A caller's media type, fit to be quoted in a message: no control characters, at most 200 characters. */
+export function quotable(text: string): string {
+  return text.slice(0, 200).replace(/[\0-\x1f\x7f-\x9f]/g, '')
+}

@@ -1,0 +1,30 @@
+/** The parser of `application/json`: bytes to text to value, with Python's error texts. One of a view's parsers. */
+import { LatchkeyError } from '../../errors.js'
+import { CharsetError } from '../charset.js'
+import { JsonSyntaxError, parseJson } from '../json.js'
+import { bodyCharset, type Parser } from './parser.js'
+
+export interface JsonParserOptions {
+  /** Numbers as DRF sees them: `1.0` apart from `1`, big integers exact (see `parseJson`). Default false. */
+  readonly exactNumbers?: boolean
+}
+
+/** Reads JSON in the charset of the content type. A byte order mark is refused, as Python refuses it. */
+export function jsonParser(options: JsonParserOptions = {}): Parser {
+  const { exactNumbers = false } = options
+  if (typeof exactNumbers !== 'boolean') throw new TypeError('jsonParser: exactNumbers must be a boolean')
+  return {
+    mediaType: 'application/json',
+    parse: (body, contentType) => {
+      try {
+        return parseJson(bodyCharset(contentType).strict(body, 'drop'), { exactNumbers })
+      } catch (error) {
+        if (!(error instanceof JsonSyntaxError || error instanceof CharsetError)) throw error
+        throw new LatchkeyError('parse_error', {
+          message: `JSON parse error - ${error.message}`,
+          cause: error,
+        })
+      }
+    },
+  }
+}

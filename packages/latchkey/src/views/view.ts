@@ -1,0 +1,55 @@
+/** What a view is: handlers with the authenticators, permissions, throttles, parsers and renderers around them. */
+import type { ApiRequest } from '../api-request.js'
+import type { Authenticator } from '../authenticators/authenticator.js'
+import type { Identity } from '../identity.js'
+import type { IdentityBehind, Permission } from '../permissions/permission.js'
+import type { Services } from '../services.js'
+import type { Throttle } from '../throttles/throttle.js'
+import type { Fields } from './fields.js'
+import type { Parser } from './parsers/parser.js'
+import type { Renderer } from './renderers/renderer.js'
+
+/** DRF's order, which is that of the `Allow` header. */
+export const VIEW_METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'trace'] as const
+
+export type ViewMethod = (typeof VIEW_METHODS)[number]
+
+/**
+ * Answers with data (200, rendered as the caller asked), with `response(data, { status, headers })`, or with nothing
+ * (an empty body). What it throws becomes the error's own status, or 500.
+ */
+export type ViewHandler<I extends Identity = Identity> = (
+  request: ApiRequest<I>,
+  services: Services,
+) => unknown
+
+/** What a view may set for itself; whatever it leaves out comes from `createLatchkey`. */
+export interface ViewPolicy<P extends readonly Permission[] = readonly Permission[]> {
+  readonly authentication?: readonly Authenticator[]
+  readonly permissions?: P
+  readonly throttles?: readonly Throttle[]
+  readonly parsers?: readonly Parser[]
+  readonly renderers?: readonly Renderer[]
+  /** Bytes of a body beyond which the answer is 413. */
+  readonly maxBodyBytes?: number
+  /** Shown by OPTIONS and on the HTML page. Default is `View`. */
+  readonly name?: string
+  /** Shown by OPTIONS and on the HTML page. */
+  readonly description?: string
+  /** The fields that POST and PUT take, for OPTIONS. */
+  readonly fields?: Fields
+  /** True: answers carry a secret, so every one is `Cache-Control: no-store` (RFC 6749, 5.1). */
+  readonly carriesSecret?: boolean
+}
+
+export type ViewHandlers<I extends Identity = Identity> = { readonly [M in ViewMethod]?: ViewHandler<I> }
+
+export type ViewOptions<P extends readonly Permission[] = readonly Permission[]> = ViewPolicy<P> &
+  ViewHandlers<IdentityBehind<P>>
+
+/** A view, ready to be mounted by `latchkey.handler(view)`. */
+export interface View {
+  readonly policy: ViewPolicy
+  /** By upper-case method. */
+  readonly handlers: ReadonlyMap<string, ViewHandler>
+}

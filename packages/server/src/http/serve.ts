@@ -1,0 +1,82 @@
+/** The HTTP server around an app: limits, JSON for what does not even parse, and a shutdown that lets requests finish. */
+import type { IncomingMessage, Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Hono } from 'hono'
+
+export interface ServeOptions {
+  readonly app: Hono
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  /** Seconds for a whole request to arrive; then 408. Default is 30. */
+  readonly requestTimeoutSeconds?: number
+  /** Seconds that running requests get at shutdown. Default is 10. */
+  readonly shutdownSeconds?: number
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8000` */
+  readonly url: string
+  /** Stops listening, lets running requests finish, then resolves. */
+  close(): Promise<void>
+}
+
+/** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES`, …) when it cannot. */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { app, host, port, requestTimeoutSeconds = 30, shutdownSeconds = 10 } = options
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    overrideGlobalObjects: false,
+    serverOptions: {
+      requestTimeout: requestTimeoutSeconds * 1000,
+      headersTimeout: Math.min(10, requestTimeoutSeconds) * 1000,
+      connectionsCheckingInterval: 1000,
+      keepAliveTimeout: 5000,
+    },
+  }) as Server
+  server.on('clientError', refuseUnparsable)
+  server.on('connect', (_request: IncomingMessage, socket: Socket) => refuse(socket, 405, 'Method "CONNECT" not allowed.'))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const { port: actualPort } = server.address() as AddressInfo
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
+    close: () => shutDown(server, shutdownSeconds),
+  }
+}
+
+/** What Node's parser gives up on, as status and words. */
+const UNPARSABLE: Readonly<Record<string, readonly [status: number, detail: string]>> = Object.freeze({
+  HPE_HEADER_OVERFLOW: [431, 'Request header fields are too large.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'Request body is too large.'],
+  HPE_INVALID_METHOD: [405, 'Method not allowed.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive.'],
+})
+
+function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const [status, detail] = UNPARSABLE[error.code ?? ''] ?? [400, 'Malformed request.']
+  refuse(socket, status, detail)
+}
+
+function refuse(socket: Socket, status: number, detail: string): void {
+  const body = JSON.stringify({ detail })
+  socket.end(
+    `HTTP/1.1 ${status} ${status === 431 ? 'Request Header Fields Too Large' : 'Refused'}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+async function shutDown(server: Server, shutdownSeconds: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const giveUp = setTimeout(() => server.closeAllConnections(), shutdownSeconds * 1000)
+  await closed
+  clearTimeout(giveUp)
+}

@@ -1,0 +1,7 @@
+/** All migrations in their order, listed by hand so that bundlers see them. */
+import type { Migration } from 'kysely'
+import * as initial from './0001-initial.js'
+
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-initial': initial,
+}

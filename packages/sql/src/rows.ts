@@ -1,0 +1,127 @@
+/** Rows to records and back, the same for every SQL engine. */
+import type { Insertable, Selectable } from 'kysely'
+import type {
+  NewTokenRecord,
+  NewUserRecord,
+  SessionRecord,
+  TokenRecord,
+  UserChanges,
+  UserId,
+  UserRecord,
+} from 'latchkey'
+import type { SessionsTable, TokensTable, UsersTable } from './schema.js'
+
+export type UserRow = Selectable<UsersTable>
+export type TokenRow = Selectable<TokensTable>
+export type SessionRow = Selectable<SessionsTable>
+
+export function userOf(row: UserRow): UserRecord {
+  return {
+    id: row.id,
+    username: row.username,
+    email: row.email,
+    isActive: row.is_active === 1,
+    isStaff: row.is_staff === 1,
+    isSuperuser: row.is_superuser === 1,
+    dateJoined: new Date(row.date_joined),
+    lastLogin: row.last_login === null ? null : new Date(row.last_login),
+    passwordHash: row.password_hash,
+    passwordVersion: row.password_version,
+  }
+}
+
+export function userColumns(user: NewUserRecord): Insertable<UsersTable> {
+  return {
+    username: user.username,
+    email: user.email,
+    password_hash: user.passwordHash,
+    is_active: Number(user.isActive),
+    is_staff: Number(user.isStaff),
+    is_superuser: Number(user.isSuperuser),
+    date_joined: msOf(user.dateJoined),
+    last_login: user.lastLogin && msOf(user.lastLogin),
+  }
+}
+
+/** The columns that are named; `password_version` is the caller's. */
+export function changedColumns(changes: UserChanges): Partial<Insertable<UsersTable>> {
+  const { username, email, passwordHash, isActive, isStaff, isSuperuser, lastLogin } = changes
+  return {
+    ...(username !== undefined && { username }),
+    ...(email !== undefined && { email }),
+    ...(passwordHash !== undefined && { password_hash: passwordHash }),
+    ...(isActive !== undefined && { is_active: Number(isActive) }),
+    ...(isStaff !== undefined && { is_staff: Number(isStaff) }),
+    ...(isSuperuser !== undefined && { is_superuser: Number(isSuperuser) }),
+    ...(lastLogin !== undefined && { last_login: lastLogin && msOf(lastLogin) }),
+  }
+}
+
+export function tokenOf(row: TokenRow): TokenRecord {
+  return {
+    id: row.id,
+    policy: row.policy,
+    userId: userIdOf(row.user_id),
+    digest: bytesOf(row.digest),
+    hint: row.hint,
+    sealed: row.sealed && bytesOf(row.sealed),
+    name: row.name,
+    createdAt: new Date(row.created_at),
+    expiresAt: row.expires_at === null ? null : new Date(row.expires_at),
+  }
+}
+
+export function tokenColumns(token: NewTokenRecord): Insertable<TokensTable> {
+  return {
+    policy: token.policy,
+    user_id: userIdColumn(token.userId),
+    slot: token.onePerUser ? 0 : null,
+    digest: token.digest,
+    hint: token.hint,
+    sealed: token.sealed,
+    name: token.name,
+    created_at: msOf(token.createdAt),
+    expires_at: token.expiresAt && msOf(token.expiresAt),
+  }
+}
+
+export function sessionOf(row: SessionRow): SessionRecord {
+  return {
+    digest: bytesOf(row.digest),
+    userId: userIdOf(row.user_id),
+    passwordVersion: row.password_version,
+    createdAt: new Date(row.created_at),
+    expiresAt: new Date(row.expires_at),
+  }
+}
+
+export function sessionColumns(session: SessionRecord): Insertable<SessionsTable> {
+  return {
+    digest: session.digest,
+    user_id: userIdColumn(session.userId),
+    password_version: session.passwordVersion,
+    created_at: msOf(session.createdAt),
+    expires_at: msOf(session.expiresAt),
+  }
+}
+
+/** The driver binds every number as a float, and this column keeps what it is given: 1 would be stored as 1.0. */
+export function userIdColumn(id: UserId): UserId | bigint {
+  return Number.isSafeInteger(id) ? BigInt(id) : id
+}
+
+function userIdOf(id: UserId | bigint): UserId {
+  return typeof id === 'bigint' ? Number(id) : id
+}
+
+/** Refuses an invalid date: the driver would write NULL, which in `expires_at` means "never". */
+export function msOf(date: Date): number {
+  const ms = date.getTime()
+  if (Number.isNaN(ms)) throw new TypeError('a record holds an invalid date')
+  return ms
+}
+
+/** A plain Uint8Array over the driver's Buffer, so that no record serialises as Node's Buffers do. */
+export function bytesOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

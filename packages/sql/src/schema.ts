@@ -1,0 +1,54 @@
+/** The tables as Kysely sees them, after the newest migration. One type for every SQL engine. */
+import type { Generated } from 'kysely'
+import type { UserId } from 'latchkey'
+
+/** Times are milliseconds since 1970-01-01T00:00:00Z; flags are 0 or 1. */
+export interface Schema {
+  users: UsersTable
+  tokens: TokensTable
+  sessions: SessionsTable
+  counter_events: CounterEventsTable
+}
+
+export interface UsersTable {
+  id: Generated<number>
+  username: string
+  email: string
+  password_hash: string
+  password_version: Generated<number>
+  is_active: number
+  is_staff: number
+  is_superuser: number
+  date_joined: number
+  last_login: number | null
+}
+
+export interface TokensTable {
+  id: Generated<number>
+  policy: string
+  user_id: UserId | bigint
+  /** 0 for the one token that a user may have of the policy; null where any number is allowed. */
+  slot: number | null
+  digest: Uint8Array
+  hint: string
+  sealed: Uint8Array | null
+  name: string
+  created_at: number
+  expires_at: number | null
+}
+
+export interface SessionsTable {
+  digest: Uint8Array
+  user_id: UserId | bigint
+  password_version: number
+  created_at: number
+  expires_at: number
+}
+
+export interface CounterEventsTable {
+  id: Generated<number>
+  key: string
+  at: number
+  /** When the event stops to count. */
+  ends_at: number
+}

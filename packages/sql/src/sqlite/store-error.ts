@@ -1,0 +1,62 @@
+/** The one place where SQLite's trouble becomes `store_unavailable`, in plain words and with what to do. */
+import Database from 'better-sqlite3'
+import { LatchkeyError } from 'latchkey'
+
+interface Trouble {
+  readonly detail: string
+  readonly retryAfterSeconds?: number
+}
+
+/** By result code; an extended code (`SQLITE_IOERR_WRITE`) has the row of its family. */
+const BY_CODE: Readonly<Record<string, Trouble>> = {
+  SQLITE_BUSY: {
+    detail: 'the database is locked by another process for too long: try again',
+    retryAfterSeconds: 1,
+  },
+  SQLITE_LOCKED: { detail: 'the database is locked by another connection: try again', retryAfterSeconds: 1 },
+  SQLITE_FULL: { detail: 'the disk is full: free some space' },
+  SQLITE_READONLY: { detail: 'the database is read-only: make the file and its directory writable' },
+  SQLITE_CANTOPEN: {
+    detail: 'the database cannot be opened: check the path and the rights to its directory',
+  },
+  SQLITE_PERM: { detail: 'the database may not be opened: check the rights of the file' },
+  SQLITE_NOTADB: { detail: 'the file is not an SQLite database: check the path' },
+  SQLITE_CORRUPT: { detail: 'the database is damaged: restore a backup' },
+  SQLITE_IOERR: { detail: 'the disk failed to read or write: check the disk, its quota and its space' },
+  SQLITE_NOMEM: { detail: 'out of memory' },
+}
+
+/** By message, where SQLite has no code of its own. */
+const BY_MESSAGE: ReadonlyArray<readonly [pattern: RegExp, trouble: Trouble]> = [
+  [/^no such table/, { detail: 'no such table: run `latchkey migrate`' }],
+  [/^no such column|has no column named/, { detail: 'no such column: run `latchkey migrate`' }],
+  [/already exists$/, { detail: 'the file has tables of another program: give Latchkey a file of its own' }],
+  [/database connection is not open/, { detail: 'the store is closed' }],
+]
+
+/**
+ * What to throw instead of `error`: a `LatchkeyError('store_unavailable')` for trouble with the database, and
+ * mistakes in a program (a `TypeError`, a refusal) as they are.
+ */
+export function storeError(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || error instanceof LatchkeyError) return error
+  const trouble = byCode(error) ?? BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1]
+  if (trouble) return unavailable(path, trouble, error)
+  return error instanceof Database.SqliteError ? unavailable(path, { detail: error.message }, error) : error
+}
+
+/** The refusal for one file; one line, and the same shape everywhere. */
+export function unavailable(path: string, { detail, ...more }: Trouble, cause?: unknown): LatchkeyError {
+  return new LatchkeyError('store_unavailable', { detail: `${path}: ${detail}`, cause, ...more })
+}
+
+/** Whether SQLite refused a row by this kind of constraint. */
+export function isConstraint(error: unknown, kind: 'FOREIGNKEY' | 'UNIQUE' | 'PRIMARYKEY'): boolean {
+  return error instanceof Database.SqliteError && error.code === `SQLITE_CONSTRAINT_${kind}`
+}
+
+function byCode(error: Error): Trouble | undefined {
+  if (!(error instanceof Database.SqliteError)) return undefined
+  const family = error.code.split('_').slice(0, 2).join('_')
+  return BY_CODE[family]
+}

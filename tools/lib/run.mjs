@@ -1,0 +1,36 @@
+/** Prevents half-finished children: one way to run a command, show or keep what it prints, and end it with us. */
+import { spawn } from 'node:child_process'
+
+/**
+ * Runs a command to its end; never throws.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, capture?: boolean, timeoutMs?: number }} [options]
+ *   capture: keep the output instead of streaming it
+ * @returns {Promise<{ code: number, output: string }>} 128 for a signal, 127 where it cannot be started
+ */
+export function run(command, args, options = {}) {
+  const { cwd, env = process.env, input, capture = false, timeoutMs } = options
+  return new Promise((resolve) => {
+    const out = capture ? 'pipe' : 'inherit'
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: [input === undefined ? 'ignore' : 'pipe', out, out],
+      ...(timeoutMs === undefined ? {} : { timeout: timeoutMs, killSignal: 'SIGKILL' }),
+    })
+    let output = ''
+    child.stdout?.setEncoding('utf8').on('data', (text) => (output += text))
+    child.stderr?.setEncoding('utf8').on('data', (text) => (output += text))
+    child.on('error', (error) => resolve({ code: 127, output: `${output}${error.message}\n` }))
+    child.on('close', (code) => resolve({ code: code ?? 128, output }))
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+  })
+}
+
+/** npm as it started us, or the one on the PATH. */
+export function npmCommand() {
+  const started = process.env.npm_execpath
+  return started?.endsWith('.js') ? { command: process.execPath, args: [started] } : { command: 'npm', args: [] }
+}
