@@ -8,7 +8,7 @@ import type { Identity } from './identity.js'
 import type { HttpRequest, HttpResponse } from './request.js'
 import type { Services } from './services.js'
 import { type ErrorListener, errorAnswer } from './views/error-answer.js'
-import { parseBody, type Parser } from './views/parsers/parser.js'
+import { type Parser, parseBody } from './views/parsers/parser.js'
 
 /** Either who asks, and they may; or the answer that says no. */
 export type GateOutcome<I extends Identity = Identity> =
@@ -16,7 +16,9 @@ export type GateOutcome<I extends Identity = Identity> =
   | { readonly identity: null; readonly refusal: HttpResponse }
 
 /** A guard bound to its policy. Answers synchronously when it can. Never throws, never rejects. */
-export type Gate<I extends Identity = Identity> = (request: HttpRequest) => GateOutcome<I> | Promise<GateOutcome<I>>
+export type Gate<I extends Identity = Identity> = (
+  request: HttpRequest,
+) => GateOutcome<I> | Promise<GateOutcome<I>>
 
 export interface GateContext {
   readonly services: Services
@@ -30,7 +32,8 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   const requestContext = {
     isTrustedProxy: context.services.isTrustedProxy,
     maxBodyBytes: context.maxBodyBytes,
-    parse: (body: Uint8Array, contentType: string | undefined) => parseBody(context.parsers, body, contentType),
+    parse: (body: Uint8Array, contentType: string | undefined) =>
+      parseBody(context.parsers, body, contentType),
     route: {},
   }
   const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })

@@ -23,7 +23,11 @@ export type GuardedRequest = CredentialRequest & { readonly path: string }
  * Throws or rejects with `throttled`, `authentication_failed`, `not_authenticated`, `permission_denied`,
  * `store_unavailable`.
  */
-export function runGuard(policy: GuardPolicy, request: GuardedRequest, services: Services): Identity | Promise<Identity> {
+export function runGuard(
+  policy: GuardPolicy,
+  request: GuardedRequest,
+  services: Services,
+): Identity | Promise<Identity> {
   if (policy.throttles.length > 0) return runThrottledGuard(policy, request, services)
   const identity = authenticate(policy.authentication, request, services, 0)
   return identity instanceof Promise
@@ -31,7 +35,11 @@ export function runGuard(policy: GuardPolicy, request: GuardedRequest, services:
     : authorize(policy, identity, request)
 }
 
-async function runThrottledGuard(policy: GuardPolicy, request: GuardedRequest, services: Services): Promise<Identity> {
+async function runThrottledGuard(
+  policy: GuardPolicy,
+  request: GuardedRequest,
+  services: Services,
+): Promise<Identity> {
   const { throttles } = policy
   await applyThrottles(throttles, 'address', request, null, services.counters, services.clock.nowMs())
   const identity = authorize(policy, await authenticate(policy.authentication, request, services, 0), request)
@@ -49,7 +57,9 @@ function authenticate(
   for (let index = from; index < authenticators.length; index += 1) {
     const identity = authenticators[index]?.authenticate(request, services) ?? null
     if (identity instanceof Promise) {
-      return identity.then((resolved) => resolved ?? authenticate(authenticators, request, services, index + 1))
+      return identity.then(
+        (resolved) => resolved ?? authenticate(authenticators, request, services, index + 1),
+      )
     }
     if (identity !== null) return identity
   }
@@ -57,11 +67,18 @@ function authenticate(
 }
 
 /** DRF's rule: who is nobody is asked to say who they are; who is somebody is told that they may not. */
-function authorize({ authentication, permissions }: GuardPolicy, identity: Identity, request: GuardedRequest): Identity {
+function authorize(
+  { authentication, permissions }: GuardPolicy,
+  identity: Identity,
+  request: GuardedRequest,
+): Identity {
   for (const permission of permissions) {
     if (permission.allows(identity, request)) continue
     if (authentication.length > 0 && identity === ANONYMOUS) throw new LatchkeyError('not_authenticated')
-    throw new LatchkeyError('permission_denied', permission.message === undefined ? {} : { message: permission.message })
+    throw new LatchkeyError(
+      'permission_denied',
+      permission.message === undefined ? {} : { message: permission.message },
+    )
   }
   return identity
 }

@@ -3,7 +3,10 @@
 export { ApiRequest } from './api-request.js'
 export type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
 export { type BasicAuthenticationOptions, basicAuthentication } from './authenticators/basic.js'
-export { type RemoteUserAuthenticationOptions, remoteUserAuthentication } from './authenticators/remote-user.js'
+export {
+  type RemoteUserAuthenticationOptions,
+  remoteUserAuthentication,
+} from './authenticators/remote-user.js'
 export { sessionAuthentication } from './authenticators/session.js'
 export { type TokenAuthenticationOptions, tokenAuthentication } from './authenticators/token.js'
 export { type Clock, systemClock } from './clock.js'
@@ -48,7 +51,13 @@ export type { Throttle, ThrottledRequest } from './throttles/throttle.js'
 export type { Token } from './tokens/token.js'
 export { AUTHTOKEN, type TokenPolicy } from './tokens/token-policy.js'
 export { TokenSecret } from './tokens/token-secret.js'
-export type { IssuedToken, IssueOptions, TokenIdentity, TokenPage, TokenService } from './tokens/token-service.js'
+export type {
+  IssuedToken,
+  IssueOptions,
+  TokenIdentity,
+  TokenPage,
+  TokenService,
+} from './tokens/token-service.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
 export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
 export { apiView, type MethodName } from './views/api-view.js'

@@ -119,7 +119,11 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     isTrustedProxy: trustedProxies(options.trustedProxies ?? []),
   })
   const handler = (view: View): Handler => {
-    const policy: CompletePolicy = { ...defaults, ...view.policy, renderers: renderersOf(view.policy.renderers, defaults) }
+    const policy: CompletePolicy = {
+      ...defaults,
+      ...view.policy,
+      renderers: renderersOf(view.policy.renderers, defaults),
+    }
     return (request, route = {}) => dispatch(view, policy, request, route, { services, onError })
   }
   return Object.freeze({
@@ -138,7 +142,8 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
 }
 
 function completeDefaults(options: LatchkeyOptions, maxBodyBytes: number): CompletePolicy {
-  if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 0) throw new TypeError('maxBodyBytes: must be 0 or more')
+  if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 0)
+    throw new TypeError('maxBodyBytes: must be 0 or more')
   const [first, ...rest] = options.renderers ?? [jsonRenderer(), browsableRenderer()]
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return Object.freeze({
@@ -151,15 +156,25 @@ function completeDefaults(options: LatchkeyOptions, maxBodyBytes: number): Compl
   })
 }
 
-function renderersOf(own: readonly Renderer[] | undefined, defaults: CompletePolicy): CompletePolicy['renderers'] {
+function renderersOf(
+  own: readonly Renderer[] | undefined,
+  defaults: CompletePolicy,
+): CompletePolicy['renderers'] {
   const [first, ...rest] = own ?? defaults.renderers
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return [first, ...rest]
 }
 
 /** One line for the log: the path, and the internal detail; never headers, bodies or secrets. */
-function logError(error: unknown, { method, path }: { readonly method: string; readonly path: string }): void {
+function logError(
+  error: unknown,
+  { method, path }: { readonly method: string; readonly path: string },
+): void {
   const where = `${method.slice(0, 20)} ${path.slice(0, 200)}`.replace(/[^\x20-\x7e]/g, '?')
-  const what = isLatchkeyError(error) ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : 'error'
+  const what = isLatchkeyError(error)
+    ? `${error.code}: ${error.message}`
+    : error instanceof Error
+      ? error.stack
+      : 'error'
   console.error(`latchkey: ${where}: ${what}`)
 }

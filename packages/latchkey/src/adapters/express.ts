@@ -44,7 +44,11 @@ function guard(latchkey: Latchkey, ...permissions: readonly Permission[]): Middl
  * A whole route behind a guard, with types: `request.user` is there, and is not null where a permission requires a
  * user: `app.get('/hello/', express.route(latchkey, [isAuthenticated], (request, response) => …))`.
  */
-function route<const P extends readonly Permission[], Request extends IncomingMessage, Response extends ServerResponse>(
+function route<
+  const P extends readonly Permission[],
+  Request extends IncomingMessage,
+  Response extends ServerResponse,
+>(
   latchkey: Latchkey,
   permissions: P,
   handler: (request: Request & IdentityBehind<P>, response: Response, next: Next) => unknown,
@@ -55,12 +59,18 @@ function route<const P extends readonly Permission[], Request extends IncomingMe
       if (outcome.refusal !== null) writeResponse(response, outcome.refusal, request.method)
       else await handler(Object.assign(request, outcome.identity), response, next)
     }
-    Promise.resolve(gate(fromExpress(request))).then(settle).catch(next)
+    Promise.resolve(gate(fromExpress(request)))
+      .then(settle)
+      .catch(next)
   }
 }
 
 function fromExpress(request: ExpressRequest) {
-  return fromIncoming(request, request.originalUrl ?? request.url, request.readableEnded ? request.body : undefined)
+  return fromIncoming(
+    request,
+    request.originalUrl ?? request.url,
+    request.readableEnded ? request.body : undefined,
+  )
 }
 
 export const express = Object.freeze({ endpoint, guard, route })

@@ -9,14 +9,16 @@ export interface FetchContext {
 }
 
 /** A fetch handler: `Deno.serve(fetchHandler(latchkey.handler(view)))`. */
-export function fetchHandler(handler: Handler): (request: Request, context?: FetchContext) => Promise<Response> {
+export function fetchHandler(
+  handler: Handler,
+): (request: Request, context?: FetchContext) => Promise<Response> {
   return async (request, context = {}) =>
     toResponse(await handler(fromFetch(request, context.remoteAddress), context.route), request.method)
 }
 
 export function fromFetch(request: Request, remoteAddress?: string): HttpRequest {
   const start = request.url.indexOf('/', request.url.indexOf('://') + 3)
-  const target = start < 0 ? '/' : request.url.slice(start).split('#', 1)[0] ?? '/'
+  const target = start < 0 ? '/' : (request.url.slice(start).split('#', 1)[0] ?? '/')
   const mark = target.indexOf('?')
   return {
     method: request.method,
@@ -34,11 +36,15 @@ export function toResponse(answer: HttpResponse, method: string): Response {
   const headers = new Headers()
   for (const [name, value] of answer.headers) headers.append(name, value)
   const body = method === 'HEAD' || answer.status === 204 || answer.body === null ? null : answer.body
-  return new Response(body === null || typeof body === 'string' ? body : Uint8Array.from(body), { status: answer.status, headers })
+  return new Response(body === null || typeof body === 'string' ? body : Uint8Array.from(body), {
+    status: answer.status,
+    headers,
+  })
 }
 
 async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw new LatchkeyError('payload_too_large')
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes)
+    throw new LatchkeyError('payload_too_large')
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let length = 0

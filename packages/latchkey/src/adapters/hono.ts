@@ -11,7 +11,10 @@ export interface HonoVariables<P extends readonly Permission[]> {
 }
 
 /** Serves a mounted view: `app.post('/api-token-auth/', hono.endpoint(latchkey.endpoints.obtainAuthToken))`. */
-function endpoint(handler: Handler, route?: (context: Context) => RouteMatch): (context: Context) => Promise<Response> {
+function endpoint(
+  handler: Handler,
+  route?: (context: Context) => RouteMatch,
+): (context: Context) => Promise<Response> {
   return async (context) => toResponse(await handler(fromHono(context), route?.(context)), context.req.method)
 }
 

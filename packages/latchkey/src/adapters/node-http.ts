@@ -4,17 +4,28 @@ import { LatchkeyError } from '../errors.js'
 import type { Handler, HttpRequest, HttpResponse } from '../request.js'
 
 /** A request listener: `createServer(listener(latchkey.handler(view)))`. */
-export function listener(handler: Handler): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  return async (request, response) => writeResponse(response, await handler(fromIncoming(request)), request.method)
+export function listener(
+  handler: Handler,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  return async (request, response) =>
+    writeResponse(response, await handler(fromIncoming(request)), request.method)
 }
 
 /** @param target where the framework keeps the whole request target, when it is not `request.url` */
-export function fromIncoming(request: IncomingMessage, target: string = request.url ?? '/', parsedBody?: unknown): HttpRequest {
+export function fromIncoming(
+  request: IncomingMessage,
+  target: string = request.url ?? '/',
+  parsedBody?: unknown,
+): HttpRequest {
   return new IncomingRequest(request, target, parsedBody)
 }
 
 /** Writes the answer. To HEAD the same headers go out and no body. */
-export function writeResponse(response: ServerResponse, answer: HttpResponse, method: string | undefined): void {
+export function writeResponse(
+  response: ServerResponse,
+  answer: HttpResponse,
+  method: string | undefined,
+): void {
   response.statusCode = answer.status
   for (const [name, value] of answer.headers) response.appendHeader(name, value)
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
@@ -88,7 +99,8 @@ async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Ui
       } else chunks.push(chunk)
     })
     incoming.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
-    const broken = (cause?: unknown) => reject(new LatchkeyError('parse_error', { message: 'The request body broke off.', cause }))
+    const broken = (cause?: unknown) =>
+      reject(new LatchkeyError('parse_error', { message: 'The request body broke off.', cause }))
     incoming.on('error', broken)
     incoming.on('close', () => (incoming.complete ? undefined : broken()))
   })

@@ -8,7 +8,10 @@ const WHITE_SPACE = /[\t\n\v\f\r ]+/
  * What follows the keyword, split on white space; null when the header is absent, empty or of another scheme.
  * @param lowerCaseKeyword RFC 9110, 11.1: schemes are compared without case (ASCII only: a Kelvin sign is no k)
  */
-export function readAuthorization(request: CredentialRequest, lowerCaseKeyword: string): readonly string[] | null {
+export function readAuthorization(
+  request: CredentialRequest,
+  lowerCaseKeyword: string,
+): readonly string[] | null {
   const header = request.header('authorization')
   if (header === undefined) return null
   const parts = header.split(WHITE_SPACE)

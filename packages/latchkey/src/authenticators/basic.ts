@@ -13,7 +13,8 @@ export interface BasicAuthenticationOptions {
 /** @throws TypeError when the realm has characters that a quoted string cannot hold */
 export function basicAuthentication(options: BasicAuthenticationOptions = {}): Authenticator {
   const { realm = 'api', throttle = true } = options
-  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm)) throw new TypeError('realm: must be printable ASCII without " and \\')
+  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm))
+    throw new TypeError('realm: must be printable ASCII without " and \\')
 
   return Object.freeze({
     name: 'BasicAuthentication',
@@ -23,16 +24,19 @@ export function basicAuthentication(options: BasicAuthenticationOptions = {}): A
       if (parts === null) return null
       const [encoded] = parts
       if (encoded === undefined) throw failed('Invalid basic header. No credentials provided.')
-      if (parts.length > 1) throw failed('Invalid basic header. Credentials string should not contain spaces.')
+      if (parts.length > 1)
+        throw failed('Invalid basic header. Credentials string should not contain spaces.')
       const text = decodeCredentials(encoded)
       if (text === null) throw failed('Invalid basic header. Credentials not correctly base64 encoded.')
       const colon = text.indexOf(':')
       const username = colon < 0 ? text : text.slice(0, colon)
       const password = colon < 0 ? '' : text.slice(colon + 1)
-      return services.login.login({ username, password, address: request.address }, { throttle }).then((user) => {
-        if (user === null) throw failed('Invalid username/password.')
-        return { user, auth: null }
-      })
+      return services.login
+        .login({ username, password, address: request.address }, { throttle })
+        .then((user) => {
+          if (user === null) throw failed('Invalid username/password.')
+          return { user, auth: null }
+        })
     },
   } satisfies Authenticator)
 }

@@ -24,7 +24,8 @@ export function sessionAuthentication(): Authenticator {
         headerName: sessions.csrfHeaderName,
         formField: () => csrfField(request),
       })
-      if (failure !== null) throw new LatchkeyError('permission_denied', { message: `CSRF Failed: ${failure}` })
+      if (failure !== null)
+        throw new LatchkeyError('permission_denied', { message: `CSRF Failed: ${failure}` })
       return { user, auth: null }
     },
   } satisfies Authenticator)

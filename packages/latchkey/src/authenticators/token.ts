@@ -28,7 +28,8 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
       const [secret] = parts
       if (secret === undefined) throw failed('Invalid token header. No credentials provided.')
       if (parts.length > 1) throw failed('Invalid token header. Token string should not contain spaces.')
-      if (!isUtf8(secret)) throw failed('Invalid token header. Token string should not contain invalid characters.')
+      if (!isUtf8(secret))
+        throw failed('Invalid token header. Token string should not contain invalid characters.')
       const identity = services.tokens.verify(secret)
       return identity instanceof Promise ? identity.then(requirePolicy) : requirePolicy(identity)
     },

@@ -31,7 +31,8 @@ export class Keyring {
    * @throws TypeError when there is none, or one is shorter than 32 characters
    */
   constructor(source: SecretSource) {
-    this.#source = typeof source === 'function' ? source : () => (typeof source === 'string' ? [source] : source)
+    this.#source =
+      typeof source === 'function' ? source : () => (typeof source === 'string' ? [source] : source)
     this.#keys = this.#read()
   }
 
@@ -63,11 +64,20 @@ export class Keyring {
       })
     }
     try {
-      const decipher = createDecipheriv('aes-256-gcm', key.key, bytes.subarray(1 + KEY_ID_BYTES, HEADER_BYTES))
+      const decipher = createDecipheriv(
+        'aes-256-gcm',
+        key.key,
+        bytes.subarray(1 + KEY_ID_BYTES, HEADER_BYTES),
+      )
       decipher.setAAD(context).setAuthTag(bytes.subarray(-TAG_BYTES))
-      return decipher.update(bytes.subarray(HEADER_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+      return (
+        decipher.update(bytes.subarray(HEADER_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+      )
     } catch (cause) {
-      throw new LatchkeyError('sealing_key_missing', { detail: `a sealed token does not open under key ${id}`, cause })
+      throw new LatchkeyError('sealing_key_missing', {
+        detail: `a sealed token does not open under key ${id}`,
+        cause,
+      })
     }
   }
 
@@ -99,7 +109,10 @@ export class Keyring {
       if (typeof secret !== 'string' || secret.length < MIN_SECRET_LENGTH) {
         throw new TypeError(`secret: must have at least ${MIN_SECRET_LENGTH} characters`)
       }
-      return { id: derive(secret, 'latchkey key id', KEY_ID_BYTES).toString('hex'), key: derive(secret, 'latchkey seal', 32) }
+      return {
+        id: derive(secret, 'latchkey key id', KEY_ID_BYTES).toString('hex'),
+        key: derive(secret, 'latchkey seal', 32),
+      }
     })
   }
 }

@@ -10,7 +10,10 @@ import { jsonRenderer } from '../views/renderers/json.js'
 import type { View, ViewPolicy } from '../views/view.js'
 
 export interface ObtainAuthTokenOptions
-  extends Pick<ViewPolicy, 'authentication' | 'permissions' | 'throttles' | 'parsers' | 'renderers' | 'maxBodyBytes'> {
+  extends Pick<
+    ViewPolicy,
+    'authentication' | 'permissions' | 'throttles' | 'parsers' | 'renderers' | 'maxBodyBytes'
+  > {
   /** False: failed logins are not counted here. Default is true. */
   readonly throttleLogins?: boolean
 }

@@ -13,8 +13,14 @@ function gate() {
   return { job: () => opened, open, fail }
 }
 
-function settableClock(nowMs = 1_000_000) {
-  return { set: (ms: number) => void (nowMs = ms), nowMs: () => nowMs }
+function settableClock(nowMs: number) {
+  let now = nowMs
+  return {
+    set(ms: number) {
+      now = ms
+    },
+    nowMs: () => now,
+  }
 }
 
 const turns = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -59,10 +65,13 @@ test('a newcomer cannot take the slot of somebody who waited', async () => {
   const first = gate()
   const running = queue.run(first.job)
   const waited = queue.run(async () => void order.push('waited'))
-  // Comes in the very turn in which the slot is passed on.
-  const newcomer = running.then(() => queue.run(async () => void order.push('newcomer')))
+  // Comes after the slot was passed on and before the waiter could start.
+  const newcomer = first.job().then(() => {
+    expect(queue).toMatchObject({ running: 1, waiting: 0 })
+    return queue.run(async () => void order.push('newcomer'))
+  })
   first.open()
-  await Promise.all([waited, newcomer])
+  await Promise.all([running, waited, newcomer])
   expect(order).toEqual(['waited', 'newcomer'])
 })
 

@@ -77,6 +77,13 @@ describe('verify', () => {
     expect(await passwords.verify(unusable, unusable)).toEqual({ ok: false })
   })
 
+  test('`!` shuts out, even a hasher that would take anything', async () => {
+    const credulous: PasswordHasher = { ...md5(), recognises: () => true, verify: async () => true }
+    const passwords = createPasswords({ preferred: cheap(), hashers: [credulous] })
+    expect((await passwords.verify('secret', 'x')).ok).toBe(true)
+    expect(await passwords.verify('secret', '!x')).toEqual({ ok: false })
+  })
+
   test('a format that is not among the hashers is never right', async () => {
     const passwords = createPasswords({ preferred: cheap(), hashers: [sha1()] })
     expect((await passwords.verify('secret', await sha1().hash('secret'))).ok).toBe(true)

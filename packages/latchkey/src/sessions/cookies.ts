@@ -17,8 +17,10 @@ function unquote(value: string): string {
   if (value.length < 2 || !value.startsWith('"') || !value.endsWith('"')) return value
   return value
     .slice(1, -1)
-    .replace(/\\(?:([0-3][0-7][0-7])|(.))/gs, (_, octal: string | undefined, character: string | undefined) =>
-      octal === undefined ? (character ?? '') : String.fromCharCode(Number.parseInt(octal, 8)),
+    .replace(
+      /\\(?:([0-3][0-7][0-7])|(.))/gs,
+      (_, octal: string | undefined, character: string | undefined) =>
+        octal === undefined ? (character ?? '') : String.fromCharCode(Number.parseInt(octal, 8)),
     )
 }
 

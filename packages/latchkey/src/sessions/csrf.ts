@@ -27,13 +27,17 @@ export interface CsrfRequest {
  */
 export async function csrfFailure(request: CsrfRequest): Promise<string | null> {
   if (SAFE_METHODS.has(request.method) || request.method === 'TRACE') return null
-  const refererFailure = request.secure ? checkReferer(request.header('referer'), request.header('host')) : null
+  const refererFailure = request.secure
+    ? checkReferer(request.header('referer'), request.header('host'))
+    : null
   if (refererFailure !== null) return refererFailure
   if (request.cookie === undefined) return 'CSRF cookie not set.'
   const field = request.method === 'POST' ? await request.formField() : ''
   const sent = secretOf(field === '' ? (request.header(request.headerName) ?? '') : field)
   const kept = secretOf(request.cookie)
-  return sent !== null && kept !== null && constantTimeEqual(sent, kept) ? null : 'CSRF token missing or incorrect.'
+  return sent !== null && kept !== null && constantTimeEqual(sent, kept)
+    ? null
+    : 'CSRF token missing or incorrect.'
 }
 
 /** A new value for the CSRF cookie. */
@@ -46,7 +50,9 @@ function checkReferer(referer: string | undefined, host: string | undefined): st
   if (!URL.canParse(referer)) return 'Referer checking failed - Referer is malformed.'
   const url = new URL(referer)
   if (url.protocol !== 'https:') return 'Referer checking failed - Referer is insecure while host is secure.'
-  return url.host === host ? null : `Referer checking failed - ${url.href.slice(0, 200)} does not match any trusted origins.`
+  return url.host === host
+    ? null
+    : `Referer checking failed - ${url.href.slice(0, 200)} does not match any trusted origins.`
 }
 
 /** The secret inside a token: 32 characters as they are, or 64 that are a mask and the secret shifted by it. */

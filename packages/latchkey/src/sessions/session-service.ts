@@ -1,12 +1,12 @@
 /** A browser's cookie login: start, verify, end. Session authentication and login pages call it. */
 import type { Clock } from '../clock.js'
 import { randomHex } from '../crypto/random.js'
+import { LatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
 import type { SessionStore, UserSource } from '../stores/store.js'
-import { TokenSecret } from '../tokens/token-secret.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from '../tokens/token-digest.js'
+import { TokenSecret } from '../tokens/token-secret.js'
 import { toUser } from '../users/user.js'
-import { LatchkeyError } from '../errors.js'
 
 export interface SessionOptions {
   /** Default is Django's `sessionid`. */

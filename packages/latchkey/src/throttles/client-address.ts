@@ -17,7 +17,11 @@ export function trustedProxies(proxies: readonly string[]): TrustedProxies {
     const [address = '', bits, ...rest] = entry.split('/')
     const family = isIP(address)
     const maxBits = family === 4 ? 32 : 128
-    if (family === 0 || rest.length > 0 || (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= maxBits))) {
+    if (
+      family === 0 ||
+      rest.length > 0 ||
+      (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= maxBits))
+    ) {
       throw new TypeError(`trustedProxies: '${entry}' is neither an address nor a range such as 10.0.0.0/8`)
     }
     list.addSubnet(address, bits === undefined ? maxBits : Number(bits), family === 4 ? 'ipv4' : 'ipv6')

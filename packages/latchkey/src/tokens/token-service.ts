@@ -62,7 +62,8 @@ export class TokenService {
 
   constructor(options: TokenServiceOptions) {
     const { cacheEntries = 50_000 } = options
-    if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0) throw new TypeError('cacheEntries: must be 0 or more')
+    if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0)
+      throw new TypeError('cacheEntries: must be 0 or more')
     this.#store = options.store
     this.#users = options.users
     this.#keyring = options.keyring
@@ -210,7 +211,8 @@ export class TokenService {
     secret: string,
   ): Promise<IssuedToken & { readonly created: boolean }> {
     const { ttlSeconds = policy.ttlSeconds } = options
-    if (ttlSeconds !== null && !Number.isFinite(ttlSeconds)) throw new TypeError('ttlSeconds: must be a number or null')
+    if (ttlSeconds !== null && !Number.isFinite(ttlSeconds))
+      throw new TypeError('ttlSeconds: must be a number or null')
     const digest = digestBytes(digestKey(secret))
     const nowMs = this.#clock.nowMs()
     const inserted = await this.#store.tokens.insertOrGet({
@@ -233,7 +235,8 @@ export class TokenService {
   }
 
   #unseal(record: TokenRecord): TokenSecret {
-    if (record.sealed === null) throw new TypeError(`token: policy ${record.policy} never shows a secret again`)
+    if (record.sealed === null)
+      throw new TypeError(`token: policy ${record.policy} never shows a secret again`)
     return new TokenSecret(this.#keyring.unseal(record.sealed, record.digest))
   }
 
@@ -250,8 +253,17 @@ function idOf(user: User | UserId): UserId {
   return typeof user === 'object' ? user.id : user
 }
 
-function filterOf({ user, policy }: { readonly user?: User | UserId; readonly policy?: string }): TokenFilter {
-  return { ...(user === undefined ? {} : { userId: idOf(user) }), ...(policy === undefined ? {} : { policy }) }
+function filterOf({
+  user,
+  policy,
+}: {
+  readonly user?: User | UserId
+  readonly policy?: string
+}): TokenFilter {
+  return {
+    ...(user === undefined ? {} : { userId: idOf(user) }),
+    ...(policy === undefined ? {} : { policy }),
+  }
 }
 
 /** One answer for unknown, revoked, expired and malformed: an outsider learns nothing. */

@@ -51,13 +51,17 @@ export class UserService {
     this.#refuse({
       username: usernameErrors(username),
       email: emailErrors(email),
-      password: password === undefined || allowWeakPassword ? [] : this.#passwords.validate(password, { username, email }),
+      password:
+        password === undefined || allowWeakPassword
+          ? []
+          : this.#passwords.validate(password, { username, email }),
     })
     if ((await this.#users.findByUsername(username)) !== null) this.#refuse({ username: [TAKEN] })
     const record = await this.#users.insert({
       username,
       email,
-      passwordHash: password === undefined ? this.#passwords.unusable() : await this.#passwords.hash(password),
+      passwordHash:
+        password === undefined ? this.#passwords.unusable() : await this.#passwords.hash(password),
       isActive: options.isActive ?? true,
       isStaff: options.isStaff ?? false,
       isSuperuser: options.isSuperuser ?? false,
@@ -77,7 +81,11 @@ export class UserService {
    * Sets a password, or none (`null`: no password can be right). Sessions of the user end; tokens stay, as in DRF.
    * Throws `invalid` with the validators' messages, `not_found` for an unknown user.
    */
-  async setPassword(user: User | UserId, password: string | null, options: SetPasswordOptions = {}): Promise<void> {
+  async setPassword(
+    user: User | UserId,
+    password: string | null,
+    options: SetPasswordOptions = {},
+  ): Promise<void> {
     const record = await this.#require(user)
     if (password !== null && !options.allowWeakPassword) {
       this.#refuse({ password: this.#passwords.validate(password, record) })
@@ -164,5 +172,7 @@ function publicOrNull(record: UserRecord | null): User | null {
 
 /** Only what no mail system takes is refused; whether an address works, a mail to it tells. */
 function emailErrors(email: string): readonly string[] {
-  return email === '' || (email.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(email)) ? [] : ['Enter a valid email address.']
+  return email === '' || (email.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(email))
+    ? []
+    : ['Enter a valid email address.']
 }

@@ -69,6 +69,25 @@ const UTF_16: Charset = {
   },
 }
 
+/** What windows-1252 has at 0x80 to 0x9f; U+FFFD where it has nothing. Node 20's own decoder reads Latin-1 there. */
+const WINDOWS_1252_SPECIALS = '€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ'
+
+const WINDOWS_1252: Charset = {
+  lenient: (bytes) =>
+    latin1Text(bytes).replace(/[\x80-\x9f]/g, (char) =>
+      WINDOWS_1252_SPECIALS.charAt(char.charCodeAt(0) - 0x80),
+    ),
+  strict: (bytes) => {
+    const text = WINDOWS_1252.lenient(bytes)
+    const at = text.indexOf('\ufffd')
+    if (at < 0) return text
+    const byte = hex(bytes[at])
+    throw new CharsetError(
+      `'charmap' codec can't decode byte ${byte} in position ${at}: character maps to <undefined>`,
+    )
+  },
+}
+
 function hasBigEndianMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xfe && bytes[1] === 0xff
 }
@@ -81,6 +100,7 @@ const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ),
   ...['ascii', 'us-ascii', '646'].map((name) => [name, ASCII] as const),
   ...['utf-16', 'utf16', 'u16'].map((name) => [name, UTF_16] as const),
+  ...['windows-1252', 'cp1252', '1252'].map((name) => [name, WINDOWS_1252] as const),
   ['utf-8-sig', decoder('utf-8', false)],
   ['utf-16-le', decoder('utf-16le', true)],
   ['utf-16le', decoder('utf-16le', true)],
@@ -90,7 +110,7 @@ const CHARSETS: ReadonlyMap<string, Charset> = new Map([
 
 /** Encodings that `TextDecoder` and Python know by the same name. */
 const SHARED_NAMES =
-  /^(?:iso-8859-(?:[2-9]|1[0134-6])|(?:windows-|cp)125[0-8]|koi8-[ru]|shift-jis|sjis|euc-(?:jp|kr)|gb2312|gbk|gb18030|big5|(?:ibm|cp)866)$/
+  /^(?:iso-8859-(?:[2-9]|1[0134-6])|(?:windows-|cp)125[0134-8]|koi8-[ru]|shift-jis|sjis|euc-(?:jp|kr)|gb2312|gbk|gb18030|big5|(?:ibm|cp)866)$/
 
 /** The charset of that name, as in `Content-Type: …; charset=NAME`; undefined if there is none. */
 export function findCharset(name: string): Charset | undefined {

@@ -9,7 +9,7 @@ import type { HttpRequest, HttpResponse, RouteMatch } from '../request.js'
 import type { Services } from '../services.js'
 import { type ErrorListener, errorAnswer } from './error-answer.js'
 import { viewMetadata } from './metadata.js'
-import { selectRenderer } from './negotiation.js'
+import { requestedFormat, selectRenderer } from './negotiation.js'
 import { type Parser, parseBody } from './parsers/parser.js'
 import type { Renderer } from './renderers/renderer.js'
 import { ApiResponse } from './response.js'
@@ -51,7 +51,7 @@ export async function dispatch(
     if (http.path.length + http.query.length > MAX_TARGET_LENGTH) throw new LatchkeyError('uri_too_long')
     accepted = selectRenderer(policy.renderers, {
       accept: request.header('accept'),
-      format: route.formatSuffix ?? lastFormat(http.query),
+      format: requestedFormat(http.query, route.formatSuffix),
     })
     answer = await run(view, policy, request, context.services)
   } catch (error) {
@@ -126,10 +126,4 @@ function render(
 function allowedMethods(view: View): string {
   const methods = VIEW_METHODS.map((method) => method.toUpperCase())
   return methods.filter((method) => method === 'OPTIONS' || view.handlers.has(method)).join(', ')
-}
-
-/** The last non-empty `format` of the query, as Django's `QueryDict.get` gives it. */
-function lastFormat(query: string): string | undefined {
-  if (!query.includes('format')) return undefined
-  return new URLSearchParams(query).getAll('format').at(-1) || undefined
 }

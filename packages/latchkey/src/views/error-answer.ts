@@ -5,7 +5,10 @@ import { refusalStatus } from '../guard.js'
 import { ApiResponse } from './response.js'
 
 /** Told about every error that is not the caller's: programming errors and trouble below. */
-export type ErrorListener = (error: unknown, request: { readonly method: string; readonly path: string }) => void
+export type ErrorListener = (
+  error: unknown,
+  request: { readonly method: string; readonly path: string },
+) => void
 
 /** DRF's `exception_handler`: `{"detail": …}` or field errors, with `WWW-Authenticate` or `Retry-After`. */
 export function errorAnswer(
@@ -14,7 +17,8 @@ export function errorAnswer(
   request: { readonly method: string; readonly path: string },
   onError: ErrorListener,
 ): ApiResponse {
-  const refusal = error instanceof LatchkeyError ? error : new LatchkeyError('internal_error', { cause: error })
+  const refusal =
+    error instanceof LatchkeyError ? error : new LatchkeyError('internal_error', { cause: error })
   if (refusal.status >= 500) onError(error, request)
   const { status, challenge } = refusalStatus(refusal, authentication)
   const detail = refusal.status >= 500 ? ERRORS[refusal.code].message : refusal.publicMessage
@@ -22,7 +26,9 @@ export function errorAnswer(
     status,
     headers: {
       ...(challenge === null ? {} : { 'WWW-Authenticate': challenge }),
-      ...(refusal.retryAfterSeconds === undefined ? {} : { 'Retry-After': String(refusal.retryAfterSeconds) }),
+      ...(refusal.retryAfterSeconds === undefined
+        ? {}
+        : { 'Retry-After': String(refusal.retryAfterSeconds) }),
     },
   })
 }

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+import { parseCookies, serializeCookie } from './cookies.js'
+
+it.each([
+  [undefined, []],
+  ['', []],
+  ['a=b', [['a', 'b']]],
+  [
+    'a=b; c=d',
+    [
+      ['a', 'b'],
+      ['c', 'd'],
+    ],
+  ],
+  ['a=1; a=2', [['a', '2']]],
+  ['a="b c"', [['a', 'b c']]],
+  ['a="\\"\\073"', [['a', '";']]],
+  ['a=b=c', [['a', 'b=c']]],
+  [
+    'broken; a=b',
+    [
+      ['', 'broken'],
+      ['a', 'b'],
+    ],
+  ],
+  [' a = b ;; ', [['a', 'b']]],
+  ['__proto__=x', [['__proto__', 'x']]],
+])('reads %j as Django does', (header, expected) => {
+  expect([...parseCookies(header)]).toEqual(expected)
+})
+
+it('writes the attributes that keep a cookie at home', () => {
+  expect(serializeCookie('sessionid', 'x', { maxAgeSeconds: 60, secure: true, httpOnly: true })).toBe(
+    'sessionid=x; Max-Age=60; Path=/; SameSite=Lax; HttpOnly; Secure',
+  )
+})

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import { addressBucket, clientAddress, trustedProxies } from './client-address.js'
+
+describe('clientAddress', () => {
+  const trust = trustedProxies(['127.0.0.1', '10.0.0.0/8', 'fd00::/8'])
+
+  it.each([
+    ['203.0.113.9', undefined, '203.0.113.9', 'no proxy'],
+    ['203.0.113.9', '1.2.3.4', '203.0.113.9', 'a client that writes the header itself'],
+    ['127.0.0.1', '1.2.3.4', '1.2.3.4', 'one proxy'],
+    ['127.0.0.1', '6.6.6.6, 1.2.3.4', '1.2.3.4', 'a client that writes an entry in front of the proxy'],
+    ['127.0.0.1', '1.2.3.4, 10.1.1.1', '1.2.3.4', 'two proxies'],
+    ['127.0.0.1', '10.1.1.1', '10.1.1.1', 'only proxies'],
+    ['::ffff:127.0.0.1', '1.2.3.4', '1.2.3.4', 'a mapped address'],
+    ['127.0.0.1', '1.2.3.4, garbage', '127.0.0.1', 'an entry that is no address'],
+    ['127.0.0.1', '', '127.0.0.1', 'an empty header'],
+    ['fd00::1', '2001:db8::1', '2001:db8::1', 'IPv6'],
+    [undefined, '1.2.3.4', '', 'an unknown peer'],
+  ])('%s with %s counts for %s: %s', (remote, forwarded, expected) => {
+    expect(clientAddress(remote, forwarded, trust)).toBe(expected)
+  })
+
+  it('names an entry that is neither an address nor a range', () => {
+    for (const wrong of ['localhost', '10.0.0.0/33', '10.0.0.0/8/8', '', '::1/129', '10.0.0.0/x']) {
+      expect(() => trustedProxies([wrong])).toThrow(/^trustedProxies:/)
+    }
+  })
+})
+
+describe('addressBucket', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+    ['2001:db8::9', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['', ''],
+  ])('%s is counted as %s', (address, bucket) => {
+    expect(addressBucket(address)).toBe(bucket)
+  })
+})

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest'
+import type { User } from '../identity.js'
+import { digestBytes, digestKey } from './token-digest.js'
+import { VerifiedCache, type VerifiedToken } from './verified-cache.js'
+
+function verified(userId: number, id = userId): VerifiedToken {
+  const user: User = {
+    id: userId,
+    username: `user${userId}`,
+    email: '',
+    isActive: true,
+    isStaff: false,
+    isSuperuser: false,
+    dateJoined: new Date(0),
+    lastLogin: null,
+  }
+  const auth = {
+    id,
+    policy: 'authtoken',
+    userId,
+    hint: '',
+    name: '',
+    createdAt: new Date(0),
+    expiresAt: null,
+  }
+  return { identity: { user, auth }, expiresAtMs: Number.POSITIVE_INFINITY }
+}
+
+describe('VerifiedCache', () => {
+  it('never holds more than two generations, and keeps what is in use', () => {
+    const cache = new VerifiedCache(100)
+    cache.set('hot', verified(1), cache.epoch)
+    for (let index = 0; index < 5000; index += 1) {
+      cache.set(`key${index}`, verified(2, index), cache.epoch)
+      expect(cache.get('hot')).toBeDefined()
+      expect(cache.size).toBeLessThanOrEqual(200)
+    }
+    expect(cache.get('key0')).toBeUndefined()
+  })
+
+  it('forgets one token, in either generation', () => {
+    const cache = new VerifiedCache(1)
+    const keys = ['a', 'b'].map(digestKey)
+    for (const [index, key] of keys.entries()) cache.set(key, verified(index), cache.epoch)
+    for (const key of keys) {
+      cache.apply({ kind: 'token', digest: digestBytes(key) })
+      expect(cache.get(key)).toBeUndefined()
+    }
+  })
+
+  it('forgets all tokens of a user, in both generations, and remembers later ones', () => {
+    const cache = new VerifiedCache(2)
+    for (let id = 0; id < 4; id += 1) cache.set(`key${id}`, verified(1, id), cache.epoch)
+    cache.set('other', verified(2), cache.epoch)
+    cache.apply({ kind: 'user', userId: 1 })
+    for (let id = 0; id < 4; id += 1) expect(cache.get(`key${id}`)).toBeUndefined()
+    expect(cache.get('other')).toBeDefined()
+    cache.set('key0', verified(1), cache.epoch)
+    expect(cache.get('key0')).toBeDefined()
+  })
+
+  it('does not take an answer from before a change', () => {
+    const cache = new VerifiedCache(10)
+    const { epoch } = cache
+    cache.apply({ kind: 'user', userId: 99 })
+    cache.set('key', verified(1), epoch)
+    expect(cache.get('key')).toBeUndefined()
+  })
+
+  it('is empty after a change that cannot be named', () => {
+    const cache = new VerifiedCache(10)
+    cache.set('key', verified(1), cache.epoch)
+    cache.apply({ kind: 'all' })
+    expect(cache.get('key')).toBeUndefined()
+    expect(cache.size).toBe(0)
+  })
+})

@@ -1,0 +1,134 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { CharsetError, findCharset, latin1Text, percentDecode, UTF_8 } from './charset.js'
+
+const bytes = (...values: number[]) => Uint8Array.from(values)
+
+describe('UTF_8', () => {
+  it('reads what TextEncoder wrote, and keeps a byte order mark', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        const encoded = new TextEncoder().encode(`\ufeff${text}`)
+        expect(UTF_8.strict(encoded, 'refuse')).toBe(`\ufeff${text}`)
+        expect(UTF_8.lenient(encoded)).toBe(`\ufeff${text}`)
+      }),
+    )
+  })
+
+  it('refuses exactly the bytes that the platform refuses', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 8 }), (given) => {
+        const isValid = (() => {
+          try {
+            new TextDecoder('utf-8', { fatal: true }).decode(given)
+            return true
+          } catch {
+            return false
+          }
+        })()
+        if (isValid) expect(() => UTF_8.strict(given, 'refuse')).not.toThrow()
+        else expect(() => UTF_8.strict(given, 'refuse')).toThrow(CharsetError)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it.each([
+    [[0x61, 0xff], 'byte 0xff in position 1: invalid start byte'],
+    [[0xc0, 0xaf], 'byte 0xc0 in position 0: invalid start byte'],
+    [[0xc3, 0x28], 'byte 0xc3 in position 0: invalid continuation byte'],
+    [[0xe2, 0x82, 0x41], 'bytes in position 0-1: invalid continuation byte'],
+    [[0xed, 0xa0, 0x80], 'byte 0xed in position 0: invalid continuation byte'],
+    [[0x61, 0xe2, 0x82], 'bytes in position 1-2: unexpected end of data'],
+    [[0xc3], 'byte 0xc3 in position 0: unexpected end of data'],
+  ])('names the wrong bytes of %j as Python does', (given, message) => {
+    expect(() => UTF_8.strict(bytes(...given), 'refuse')).toThrow(`'utf-8' codec can't decode ${message}`)
+  })
+
+  it('drops a character that is cut off at the end, if told to', () => {
+    expect(UTF_8.strict(bytes(0x61, 0xe2, 0x82), 'drop')).toBe('a')
+    expect(() => UTF_8.strict(bytes(0xe2, 0x82, 0x61), 'drop')).toThrow(CharsetError)
+  })
+})
+
+describe('findCharset', () => {
+  it.each(['utf-8', 'UTF8', 'utf_8'])('knows %s', (name) => {
+    expect(findCharset(name)).toBe(UTF_8)
+  })
+
+  it.each(['', 'nonsense', 'x-user-defined', 'replacement', 'utf-7', 'base64', '__proto__'])(
+    'does not know %j',
+    (name) => {
+      expect(findCharset(name)).toBeUndefined()
+    },
+  )
+
+  it('reads real Latin-1, not windows-1252', () => {
+    expect(findCharset('ISO-8859-1')?.lenient(bytes(0x80, 0xfc))).toBe('\u0080ü')
+    const windows1252 = findCharset('windows-1252')
+    expect(windows1252?.strict(bytes(0x80, 0x9f, 0xfc), 'refuse')).toBe('€Ÿü')
+    expect(windows1252?.lenient(bytes(0x81))).toBe('\ufffd')
+    expect(() => windows1252?.strict(bytes(0x61, 0x81), 'refuse')).toThrow('byte 0x81 in position 1')
+  })
+
+  it('refuses bytes beyond ASCII in ASCII', () => {
+    const ascii = findCharset('us-ascii')
+    expect(ascii?.lenient(bytes(0x61, 0xff))).toBe('a\ufffd')
+    expect(() => ascii?.strict(bytes(0x61, 0xff), 'drop')).toThrow(
+      "'ascii' codec can't decode byte 0xff in position 1: ordinal not in range(128)",
+    )
+  })
+
+  it('reads UTF-16 by its mark, and wants one of a stream', () => {
+    const utf16 = findCharset('utf-16')
+    expect(utf16?.strict(bytes(0xff, 0xfe, 0x61, 0), 'drop')).toBe('a')
+    expect(utf16?.strict(bytes(0xfe, 0xff, 0, 0x61), 'drop')).toBe('a')
+    expect(() => utf16?.strict(bytes(0x61, 0), 'drop')).toThrow('UTF-16 stream does not start with BOM')
+    expect(utf16?.strict(bytes(0x61, 0), 'refuse')).toBe('a')
+    expect(findCharset('utf-16-be')?.strict(bytes(0, 0x61), 'drop')).toBe('a')
+  })
+
+  it('finds a working decoder behind every name it knows', () => {
+    const names = [
+      'utf-8-sig',
+      'utf-16-le',
+      'iso-8859-15',
+      'cp1251',
+      'koi8-r',
+      'shift_jis',
+      'euc-kr',
+      'cp866',
+    ]
+    for (const name of names) expect(findCharset(name)?.lenient(bytes(0x61)).length).toBeLessThan(2)
+  })
+})
+
+describe('percentDecode', () => {
+  it.each([
+    ['a%20b', 'a b'],
+    ['%C3%A9', 'é'],
+    ['%FF', '\ufffd'],
+    ['100%', '100%'],
+    ['%zz%4', '%zz%4'],
+    ['%C3é', '\ufffdé'],
+  ])('reads %s as %s', (text, expected) => {
+    expect(percentDecode(text, UTF_8)).toBe(expected)
+  })
+
+  it('is the inverse of encodeURIComponent', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        expect(percentDecode(encodeURIComponent(text), UTF_8)).toBe(text)
+      }),
+    )
+  })
+})
+
+describe('latin1Text', () => {
+  it('gives one character per byte, for many bytes too', () => {
+    const many = Uint8Array.from({ length: 100_000 }, (_, index) => index % 256)
+    const text = latin1Text(many)
+    expect(text).toHaveLength(100_000)
+    expect(Uint8Array.from(text, (char) => char.charCodeAt(0))).toEqual(many)
+  })
+})

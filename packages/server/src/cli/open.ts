@@ -1,0 +1,112 @@
+/** From settings to a working Latchkey: the one place where commands open the store and find the secret. */
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type SqliteStore, sqlite } from '@latchkey/sql'
+import { createLatchkey, jsonRenderer, type Latchkey, type SecretSource } from 'latchkey'
+import { readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
+import { SettingsError } from '../settings/settings.js'
+import { CommandError, type Io, note } from './output.js'
+import type { LoadedSettings } from './session.js'
+
+/** Where the secret comes from. */
+export interface SecretPlace {
+  readonly source: SecretSource
+  /** undefined: LATCHKEY_SECRET or the config file, which Latchkey does not change. */
+  readonly file: string | undefined
+  /** True: nobody gave a secret, and development made one. */
+  readonly isDevelopment: boolean
+}
+
+export interface Opened {
+  readonly latchkey: Latchkey
+  readonly store: SqliteStore
+  readonly secret: SecretPlace
+}
+
+/** Where a secret is kept when no setting says so. */
+export function defaultSecretFile({ values }: LoadedSettings): string {
+  return join(dirname(values.database), '.latchkey', 'secret')
+}
+
+/**
+ * Finds the secret: `secret`, else `secretFile`, else, outside of production, a file that is made.
+ * @throws SettingsError, one line that says what to set
+ */
+export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
+  const { secret, secretFile, environment } = settings.values
+  const isProduction = environment === 'production'
+  if (secret !== undefined) return { source: secret, file: undefined, isDevelopment: false }
+  if (isProduction && secretFile === undefined) {
+    const advice = 'set it to 32 or more random characters, such as `latchkey secret generate` prints'
+    throw new SettingsError('LATCHKEY_SECRET', `is missing and production makes none up: ${advice}`)
+  }
+  const file = secretFile ?? defaultSecretFile(settings)
+  if (isProduction) readSecretFile(file)
+  else if (readOrMakeSecretFile(file).made) note(io, `Made a new secret in ${file}; keep it with the database.`)
+  // A function: a running server reads the file again after a rotation.
+  return { source: () => readSecretFile(file), file, isDevelopment: secretFile === undefined }
+}
+
+/** Opens an existing database. Throws `CommandError` where there is none: only `migrate` makes one. */
+export function openStore({ values }: LoadedSettings, migrate: 'create' | 'existing' = 'existing'): SqliteStore {
+  if (migrate === 'existing' && existsSync(dirname(values.database)) && !existsSync(values.database)) {
+    throw new CommandError(`${values.database}: no such table: run \`latchkey migrate\``)
+  }
+  return sqlite(values.database, { migrate: false })
+}
+
+/** Runs a command's work on an open Latchkey, and closes it whatever happens. */
+export async function withLatchkey<T>(
+  io: Io,
+  settings: LoadedSettings,
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const opened = await open(io, settings)
+  try {
+    return await work(opened)
+  } finally {
+    await opened.latchkey.close()
+  }
+}
+
+/**
+ * Opens the store and builds the Latchkey that the settings describe.
+ * @throws CommandError when the database is missing or not migrated, SettingsError without a secret
+ */
+export async function open(io: Io, settings: LoadedSettings): Promise<Opened> {
+  const store = openStore(settings)
+  try {
+    await refuseUnmigrated(store)
+    const secret = findSecret(io, settings)
+    return { store, secret, latchkey: createLatchkey({ store, secret: secret.source, ...optionsOf(settings) }) }
+  } catch (error) {
+    await store.close()
+    throw error instanceof TypeError ? new CommandError(error.message, { cause: error }) : error
+  }
+}
+
+async function refuseUnmigrated(store: SqliteStore): Promise<void> {
+  const migrations = await store.migrations()
+  const pending = migrations.filter(({ appliedAt }) => appliedAt === null).map(({ name }) => name)
+  if (pending.length === 0) return
+  const what = pending.length === migrations.length ? 'no such table' : `it lacks ${pending.join(', ')}`
+  throw new CommandError(`${store.path}: ${what}: run \`latchkey migrate\``)
+}
+
+function optionsOf({ values, config }: LoadedSettings) {
+  const { loginRate, trustedProxies, maxBodyBytes, cacheEntries, sessionTtlSeconds } = values
+  const { passwordHashConcurrency: concurrency, browsableApi } = values
+  const { authentication, permissions, throttles } = config
+  return {
+    loginRate,
+    trustedProxies,
+    maxBodyBytes,
+    cacheEntries,
+    sessions: { ttlSeconds: sessionTtlSeconds },
+    ...(concurrency === undefined ? {} : { passwords: { concurrency } }),
+    ...(browsableApi ? {} : { renderers: [jsonRenderer()] }),
+    ...(authentication && { authentication }),
+    ...(permissions && { permissions }),
+    ...(throttles && { throttles }),
+  }
+}

@@ -1,0 +1,100 @@
+import Database from 'better-sqlite3'
+import { describe, expect, it } from 'vitest'
+import { insertUser, newPath, newUser } from '../../test/samples.js'
+import { sqlite } from './sqlite.js'
+
+const UNMIGRATED = { code: 'store_unavailable', detail: expect.stringContaining('run `latchkey migrate`') }
+
+describe('migrations', () => {
+  it('are applied before the first use', async () => {
+    const store = sqlite(newPath())
+    expect(await store.migrations()).toEqual([{ name: '0001-initial', appliedAt: null }])
+    await Promise.all([insertUser(store, 'a'), insertUser(store, 'b')])
+    expect(await store.migrations()).toEqual([{ name: '0001-initial', appliedAt: expect.any(Date) }])
+    await store.close()
+  })
+
+  it('are applied once, however often they are run', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    expect(await store.migrate()).toEqual(['0001-initial'])
+    expect(await store.migrate()).toEqual([])
+    await insertUser(store)
+    await store.close()
+    const again = sqlite(path)
+    expect(await again.migrate()).toEqual([])
+    expect(await again.users.list()).toHaveLength(1)
+    await again.close()
+  })
+
+  it('of several stores in one process do not wait for each other in vain', async () => {
+    const path = newPath()
+    const stores = [sqlite(path), sqlite(path), sqlite(path)]
+    const users = await Promise.all(stores.map((store, index) => store.users.insert(newUser(`user${index}`))))
+    expect(users.filter(Boolean)).toHaveLength(3)
+    await Promise.all(stores.map((store) => store.close()))
+  })
+
+  it('let methods that are called meanwhile wait', async () => {
+    const store = sqlite(newPath(), { migrate: false })
+    const [applied, user] = await Promise.all([store.migrate(), store.users.insert(newUser())])
+    expect(applied).toEqual(['0001-initial'])
+    expect(user?.username).toBe('vitor')
+    await store.close()
+  })
+
+  it('are not applied by a server that must not: every use says what to run', async () => {
+    const path = newPath()
+    const store = sqlite(path, { migrate: false })
+    await expect(store.users.list()).rejects.toMatchObject(UNMIGRATED)
+    await expect(store.tokens.findByDigest(new Uint8Array(32))).rejects.toMatchObject(UNMIGRATED)
+    await expect(store.counters.hit('key', { maxCount: 1, periodSeconds: 1 }, 0)).rejects.toMatchObject({
+      detail: `${path}: no such table: run \`latchkey migrate\``,
+    })
+    const other = sqlite(path)
+    await other.migrate()
+    expect(await store.users.list()).toEqual([])
+    await Promise.all([store.close(), other.close()])
+  })
+
+  it('of a newer version are refused at the start', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    await store.migrate()
+    await store.close()
+    const database = new Database(path)
+    database.exec(`INSERT INTO latchkey_migrations VALUES ('0002-later', '2031-01-01T00:00:00.000Z')`)
+    database.close()
+    expect(() => sqlite(path)).toThrow(/newer than this version of @latchkey\/sql \(0002-later\): upgrade/)
+    expect(() => sqlite(path, { migrate: false })).toThrow(
+      expect.objectContaining({ code: 'store_unavailable' }),
+    )
+  })
+
+  it('happen completely or not at all, and are tried again at the next use', async () => {
+    const path = newPath()
+    const database = new Database(path)
+    database.exec('CREATE TABLE sessions (of TEXT, another TEXT, program TEXT)')
+    const store = sqlite(path)
+    await expect(store.users.list()).rejects.toMatchObject({
+      code: 'store_unavailable',
+      detail: expect.stringContaining('tables of another program'),
+    })
+    expect(database.prepare('SELECT name FROM sqlite_schema').pluck().all()).toEqual(['sessions'])
+    database.exec('DROP TABLE sessions')
+    database.close()
+    expect(await store.users.list()).toEqual([])
+    await store.close()
+  })
+
+  it('say plainly when a table went missing under a running server', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    await store.migrate()
+    const database = new Database(path)
+    database.exec('DROP TABLE tokens')
+    database.close()
+    await expect(store.tokens.list({})).rejects.toMatchObject(UNMIGRATED)
+    await store.close()
+  })
+})

@@ -1,0 +1,177 @@
+import { setImmediate } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import type { Change } from 'latchkey'
+import { testStore } from 'latchkey/testing'
+import { describe, expect, it } from 'vitest'
+import { digestOf, insertUser, newPath, newToken } from '../../test/samples.js'
+import { Connection } from './connection.js'
+import { type SqliteOptions, sqlite } from './sqlite.js'
+
+testStore('sqlite(file)', () => sqlite(newPath()), { describe, it })
+testStore(`sqlite(':memory:')`, () => sqlite(':memory:'), { describe, it })
+
+describe('sqlite(path)', () => {
+  it('keeps everything in the file', async () => {
+    const path = newPath()
+    const first = sqlite(path)
+    const user = await insertUser(first)
+    const outcome = await first.tokens.insertOrGet(newToken(user.id, 1))
+    await first.counters.hit('key', { maxCount: 1, periodSeconds: 10 }, 1000)
+    await first.close()
+    const second = sqlite(path)
+    expect(await second.tokens.findByDigest(digestOf(1))).toEqual({ token: outcome?.token, user })
+    expect(await second.counters.peek('key', { maxCount: 1, periodSeconds: 10 }, 1000)).toMatchObject({
+      allowed: false,
+    })
+    await second.close()
+  })
+
+  it('finds a token or a session and its user with one statement, and catches up with none', async () => {
+    const store = sqlite(newPath())
+    const user = await insertUser(store)
+    await store.tokens.insertOrGet(newToken(user.id, 1))
+    const dates = { createdAt: new Date(0), expiresAt: new Date(1) }
+    await store.sessions.insert({ digest: digestOf(2), userId: user.id, passwordVersion: 0, ...dates })
+    const before = store.statementCount
+    await store.tokens.findByDigest(digestOf(1))
+    expect(store.statementCount - before).toBe(1)
+    await store.sessions.findByDigest(digestOf(2))
+    expect(store.statementCount - before).toBe(2)
+    store.changes.catchUp()
+    expect(store.statementCount - before).toBe(2)
+    await store.close()
+  })
+
+  it('refuses a wrong option with a TypeError that names it', () => {
+    const wrong: ReadonlyArray<readonly [name: string, value: unknown]> = [
+      ['busyTimeoutMs', -1],
+      ['busyTimeoutMs', '5s'],
+      ['synchronous', 'off'],
+      ['externalUsers', 1],
+      ['migrate', 'yes'],
+    ]
+    for (const [name, value] of wrong) {
+      const options: SqliteOptions = { [name]: value }
+      expect(() => sqlite(newPath(), options)).toThrow(TypeError)
+      expect(() => sqlite(newPath(), options)).toThrow(name)
+    }
+    expect(() => sqlite('')).toThrow(TypeError)
+  })
+
+  it('shares the file through a WAL and syncs every commit to the disk, unless told otherwise', () => {
+    const shared = { busyTimeoutMs: 7, externalUsers: false, migrate: true }
+    const pragmasOf = (synchronous: 'full' | 'normal') => {
+      const { database } = new Connection(newPath(), { ...shared, synchronous })
+      const names = ['journal_mode', 'foreign_keys', 'synchronous', 'busy_timeout']
+      return names.map((name) => database.pragma(name, { simple: true }))
+    }
+    expect(pragmasOf('full')).toEqual(['wal', 1, 2, 7])
+    expect(pragmasOf('normal')).toEqual(['wal', 1, 1, 7])
+  })
+
+  it('prunes the counters of keys that nobody uses any more', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    const limit = { maxCount: 5, periodSeconds: 1 }
+    for (let key = 0; key < 100; key += 1) await store.counters.hit(`key ${key}`, limit, key)
+    for (let hit = 0; hit < 10; hit += 1) await store.counters.hit(`later ${hit}`, limit, 1_000_000)
+    await store.close()
+    const database = new Database(path)
+    expect(database.prepare('SELECT count(*) FROM counter_events').pluck().get()).toBe(10)
+    database.close()
+  })
+})
+
+describe('sqlite(path, { externalUsers: true })', () => {
+  it('keeps ids of the app as they are, and never joins its own users to them', async () => {
+    const store = sqlite(newPath(), { externalUsers: true })
+    await insertUser(store)
+    const ids = [1, '1', '007', '3f2a-ünï', 2 ** 40, 'e\u0301']
+    for (const [number, userId] of ids.entries()) {
+      expect(await store.tokens.insertOrGet(newToken(userId, number, { onePerUser: true }))).toMatchObject({
+        created: true,
+        token: { userId },
+      })
+      const dates = { createdAt: new Date(0), expiresAt: new Date(1) }
+      await store.sessions.insert({ digest: digestOf(number), userId, passwordVersion: 0, ...dates })
+    }
+    for (const [number, userId] of ids.entries()) {
+      expect(await store.tokens.list({ userId })).toHaveLength(1)
+      expect(await store.tokens.findByDigest(digestOf(number))).toMatchObject({
+        token: { userId },
+        user: null,
+      })
+      expect(await store.sessions.findByDigest(digestOf(number))).toMatchObject({
+        session: { userId },
+        user: null,
+      })
+    }
+    expect(await store.tokens.deleteMany({ userId: '1' })).toBe(1)
+    expect(await store.tokens.list({ userId: 1 })).toHaveLength(1)
+    await store.close()
+  })
+
+  it('stores whole numbers as integers, for people who read the table', async () => {
+    const path = newPath()
+    const store = sqlite(path, { externalUsers: true })
+    await store.tokens.insertOrGet(newToken(7, 1))
+    await store.close()
+    const database = new Database(path)
+    expect(database.prepare('SELECT typeof(user_id) FROM tokens').pluck().get()).toBe('integer')
+    database.close()
+  })
+})
+
+describe('the change feed', () => {
+  it('publishes "all" once for whatever another connection committed, and nothing for own changes', async () => {
+    const path = newPath()
+    const [mine, theirs] = [sqlite(path), sqlite(path)]
+    const user = await insertUser(mine)
+    await mine.tokens.insertOrGet(newToken(user.id, 1))
+    const changes: Change[] = []
+    mine.changes.subscribe((change) => changes.push(change))
+    await setImmediate()
+    mine.changes.catchUp()
+    expect(changes).toEqual([])
+    await theirs.users.update(user.id, { isActive: false })
+    await theirs.tokens.deleteMany({})
+    await setImmediate()
+    mine.changes.catchUp()
+    await setImmediate()
+    mine.changes.catchUp()
+    expect(changes).toEqual([{ kind: 'all' }])
+    await Promise.all([mine.close(), theirs.close()])
+  })
+
+  it('notices a change that came between two of its own', async () => {
+    const path = newPath()
+    const [mine, theirs] = [sqlite(path), sqlite(path)]
+    const user = await insertUser(mine)
+    await theirs.users.update(user.id, { isActive: false })
+    await mine.users.update(user.id, { email: 'new@example.com' })
+    await mine.users.findById(user.id)
+    const changes: Change[] = []
+    mine.changes.subscribe((change) => changes.push(change))
+    await setImmediate()
+    mine.changes.catchUp()
+    expect(changes).toEqual([{ kind: 'all' }])
+    await Promise.all([mine.close(), theirs.close()])
+  })
+
+  it('looks again after a millisecond, even within one turn of the event loop', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    const user = await insertUser(store)
+    const other = new Database(path)
+    const changes: Change[] = []
+    store.changes.subscribe((change) => changes.push(change))
+    store.changes.catchUp()
+    other.prepare('UPDATE users SET is_active = 0 WHERE id = ?').run(user.id)
+    const startMs = performance.now()
+    while (performance.now() - startMs < 1.5);
+    store.changes.catchUp()
+    expect(changes).toEqual([{ kind: 'all' }])
+    other.close()
+    await store.close()
+  })
+})
