@@ -23,7 +23,12 @@ const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, 
 
 /** Runs a step; its output is shown only when it fails. */
 async function step(name, command, args, options = {}) {
-  const { code, output } = await run(command, args, { cwd: work, capture: true, timeoutMs: 240_000, ...options })
+  const { code, output } = await run(command, args, {
+    cwd: work,
+    capture: true,
+    timeoutMs: 240_000,
+    ...options,
+  })
   console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${name}`)
   if (code !== 0) faults.push(`${name}: exit code ${code}\n${output.trim().replace(/^/gm, '    ')}`)
   return code === 0 ? output : null
@@ -38,9 +43,13 @@ function npm(name, args, options) {
 
 async function pack({ name, folder }) {
   const path = join(ROOT, folder)
-  const output = await npm(`${name}: npm pack`, ['pack', '--json', '--ignore-scripts', '--pack-destination', work], {
-    cwd: path,
-  })
+  const output = await npm(
+    `${name}: npm pack`,
+    ['pack', '--json', '--ignore-scripts', '--pack-destination', work],
+    {
+      cwd: path,
+    },
+  )
   if (output === null) return null
   const [packed] = Object.values(JSON.parse(output.slice(output.search(/^[[{]/m))))
   const files = packed.files.map((file) => file.path)
@@ -50,7 +59,14 @@ async function pack({ name, folder }) {
   const tarball = join(work, basename(packed.filename))
   await node(`${name}: publint`, [join(ROOT, 'node_modules/publint/src/cli.js'), 'run', tarball, '--strict'])
   const attw = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js')
-  await node(`${name}: types resolve`, [attw, tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-emoji'])
+  await node(`${name}: types resolve`, [
+    attw,
+    tarball,
+    '--profile',
+    'esm-only',
+    '--no-definitely-typed',
+    '--no-emoji',
+  ])
   return [name, `file:${tarball}`]
 }
 
@@ -81,10 +97,15 @@ async function checkConsumer(tarballs) {
     console.log(`${own.length ? 'FAIL' : 'ok  '} ${name}: every subpath loads`)
     faults.push(...own)
   }
-  const compiled = await node('a consumer compiles, strict, library types checked', [TSC, ...STRICT, 'consumer.ts'], {
-    cwd: folder,
-  })
-  if (compiled !== null) await node('a consumer issues, verifies and revokes', ['consumer.js'], { cwd: folder })
+  const compiled = await node(
+    'a consumer compiles, strict, library types checked',
+    [TSC, ...STRICT, 'consumer.ts'],
+    {
+      cwd: folder,
+    },
+  )
+  if (compiled !== null)
+    await node('a consumer issues, verifies and revokes', ['consumer.js'], { cwd: folder })
   await npm('npx latchkey --help', ['exec', '--offline', '--', 'latchkey', '--help'], { cwd: folder })
   await checkNewProject(folder, tarballs)
 }

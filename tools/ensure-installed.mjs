@@ -22,7 +22,8 @@ export function installReason(root = ROOT) {
   const marker = join(root, 'node_modules/.package-lock.json')
   const lock = join(root, 'package-lock.json')
   if (!existsSync(marker)) return 'node_modules is missing or incomplete'
-  if (existsSync(lock) && statSync(lock).mtimeMs > statSync(marker).mtimeMs) return 'package-lock.json is newer'
+  if (existsSync(lock) && statSync(lock).mtimeMs > statSync(marker).mtimeMs)
+    return 'package-lock.json is newer'
   return null
 }
 
@@ -43,7 +44,8 @@ export async function ensureInstalled(root = ROOT) {
   if (await sqliteLoads(root)) return
   console.log(`Compiling SQLite for Node ${process.versions.node} (about a minute).`)
   await npm(root, 'Compiling', ['rebuild', 'better-sqlite3', '--loglevel=error'])
-  if (!(await sqliteLoads(root))) throw new Error('better-sqlite3 does not load; try: npm rebuild better-sqlite3')
+  if (!(await sqliteLoads(root)))
+    throw new Error('better-sqlite3 does not load; try: npm rebuild better-sqlite3')
 }
 
 async function npm(root, doing, args) {

@@ -19,7 +19,11 @@ const PROJECT = join(ROOT, 'examples/tutorial')
 class Stop extends Error {}
 
 function readOptions() {
-  const options = { port: { type: 'string' }, data: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
+  const options = {
+    port: { type: 'string' },
+    data: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  }
   let values
   try {
     values = parseArgs({ options }).values
@@ -28,7 +32,8 @@ function readOptions() {
   }
   if (values.help) return null
   const port = Number(values.port ?? process.env.PORT ?? 8000)
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Stop('--port: must be a number from 1 to 65535')
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Stop('--port: must be a number from 1 to 65535')
   return { port, data: resolve(ROOT, values.data ?? '.latchkey') }
 }
 
@@ -48,7 +53,8 @@ function refuseTakenPort(port) {
 function demoEnvironment(data) {
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const secretFile = join(data, 'demo.secret')
-  if (!existsSync(secretFile)) writeFileSync(secretFile, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+  if (!existsSync(secretFile))
+    writeFileSync(secretFile, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
   return {
     ...process.env,
     LATCHKEY_SECRET: readFileSync(secretFile, 'utf8').trim(),
@@ -62,14 +68,20 @@ async function latchkey(env, args, input) {
 
 async function prepare(env) {
   console.log('Building (the first build takes a few seconds).')
-  const built = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b'], { cwd: ROOT })
+  const built = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b'], {
+    cwd: ROOT,
+  })
   if (built.code !== 0) throw new Stop('The build failed; its messages are above.')
   console.log(`Migrating ${env.LATCHKEY_DATABASE}.`)
   const migrated = await latchkey(env, ['migrate'])
   if (migrated.code !== 0) throw new Stop(`latchkey migrate failed:\n${migrated.output.trim()}`)
   const found = await latchkey(env, ['user', 'show', DEMO.username])
   if (found.code === 0) return console.log(`Found the demo user ${DEMO.username}.`)
-  const created = await latchkey(env, ['user', 'create', DEMO.username, '--password-stdin'], `${DEMO.password}\n`)
+  const created = await latchkey(
+    env,
+    ['user', 'create', DEMO.username, '--password-stdin'],
+    `${DEMO.password}\n`,
+  )
   if (created.code !== 0) throw new Stop(`latchkey user create failed:\n${created.output.trim()}`)
   console.log(`Created the demo user ${DEMO.username}.`)
 }

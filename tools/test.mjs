@@ -20,11 +20,20 @@ const STEPS = [
   { name: 'build', args: [bin('typescript/bin/tsc'), '-b'] },
   { name: 'lint', args: [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'] },
   { name: 'types', args: [bin('typescript/bin/tsc'), '-p', 'tsconfig.check.json'] },
-  { name: 'layers', args: [bin('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', 'tools/layers.cjs', ...sources] },
+  {
+    name: 'layers',
+    args: [bin('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', 'tools/layers.cjs', ...sources],
+  },
   { name: 'unused', args: [bin('knip/bin/knip.js')] },
   {
     name: 'vitest',
-    args: [bin('vitest/vitest.mjs'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    args: [
+      bin('vitest/vitest.mjs'),
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
     count: () => vitestCounts(readFileSync(report, 'utf8')),
   },
   { name: 'conformance', args: ['conformance/run.mjs'], tee: true, count: conformanceCounts },
@@ -59,7 +68,9 @@ function printTable(rows) {
   console.log('')
   for (const { name, ok, seconds, passed, failed, skipped } of rows) {
     const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`
-    console.log(`${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${counts}`)
+    console.log(
+      `${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${counts}`,
+    )
   }
 }
 

@@ -35,7 +35,9 @@ await latchkey.tokens.revokeAll({ user })
 const after = await ask(secret.reveal())
 if (after.status !== 401) throw new Error(`with a revoked token: ${after.status}, not 401`)
 
-const present = [serve, express.guard, hono.guard, fixedClock, isLatchkeyError].every((it) => typeof it === 'function')
+const present = [serve, express.guard, hono.guard, fixedClock, isLatchkeyError].every(
+  (it) => typeof it === 'function',
+)
 if (!present) throw new Error('a subpath lacks what it documents')
 await latchkey.close()
 console.log('consumer: ok')

@@ -10,7 +10,9 @@ export function lastLine({ passed, failed, skipped }) {
 /** Out of vitest's JSON report. A file that could not even be loaded counts as one failure; todo counts as skipped. */
 export function vitestCounts(json) {
   const report = JSON.parse(json)
-  const brokenFiles = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0)
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.length === 0,
+  )
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + brokenFiles.length,

@@ -27,7 +27,10 @@ export function tarballFaults(files, manifest) {
   const missing = [...targets, 'README.md']
     .map((target) => target.replace(/^\.\//, ''))
     .filter((target) => !files.includes(target))
-  return [...unwanted, ...missing.map((target) => `${target}: is named by the package and not in the tarball`)]
+  return [
+    ...unwanted,
+    ...missing.map((target) => `${target}: is named by the package and not in the tarball`),
+  ]
 }
 
 function exportTargets(value) {
@@ -44,7 +47,10 @@ export function staleFiles(packageFolder) {
     .map((entry) => relative(dist, join(entry.parentPath, entry.name)))
     .filter((file) => {
       const stem = file.replace(/\.(js|d\.ts)$/, '')
-      return !existsSync(join(packageFolder, 'src', `${stem}.ts`)) && !existsSync(join(packageFolder, 'src', `${stem}.tsx`))
+      return (
+        !existsSync(join(packageFolder, 'src', `${stem}.ts`)) &&
+        !existsSync(join(packageFolder, 'src', `${stem}.tsx`))
+      )
     })
     .map((file) => `dist/${file.split(sep).join('/')}: has no source; delete dist and build again`)
 }
@@ -57,10 +63,14 @@ export async function importFaults(folder, name) {
     const specifier = name + subpath.slice(1)
     const options = subpath.endsWith('.json') ? ", { with: { type: 'json' } }" : ''
     const script = `const m = await import('${specifier}'${options}); if (Object.keys(m).length === 0) throw new Error('exports nothing')`
-    const { code, output } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], {
-      cwd: folder,
-      capture: true,
-    })
+    const { code, output } = await run(
+      process.execPath,
+      ['--no-warnings', '--input-type=module', '-e', script],
+      {
+        cwd: folder,
+        capture: true,
+      },
+    )
     if (code !== 0) faults.push(`${specifier}: does not load: ${firstError(output)}`)
   }
   return faults

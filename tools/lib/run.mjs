@@ -36,5 +36,7 @@ export function run(command, args, options = {}) {
 /** npm as it started us, or the one on the PATH. */
 export function npmCommand() {
   const started = process.env.npm_execpath
-  return started?.endsWith('npm-cli.js') ? { command: process.execPath, args: [started] } : { command: 'npm', args: [] }
+  return started?.endsWith('npm-cli.js')
+    ? { command: process.execPath, args: [started] }
+    : { command: 'npm', args: [] }
 }

@@ -159,11 +159,11 @@ describe('the rights of the file', () => {
   })
 
   const NO_RIGHT = 'no right to read and write the file: check its owner and mode, and those of its directory'
-  const NO_WAL = 'the database cannot be opened: check the path and the rights to its directory'
+  const READ_ONLY = 'the database is read-only: make the file and its directory writable'
   for (const [what, modeOfFile, modeOfDirectory, detail] of [
     ['a read-only file', 0o444, 0o777, NO_RIGHT],
     ['an unreadable file', 0o000, 0o777, NO_RIGHT],
-    ['a read-only directory', 0o666, 0o555, NO_WAL],
+    ['a read-only directory', 0o666, 0o555, READ_ONLY],
     ['an unreadable directory', 0o666, 0o000, NO_RIGHT],
   ] as const) {
     it(`refuse ${what} at the start, in one line that says what to do`, async () => {

@@ -76,7 +76,7 @@ export async function withLatchkey<T>(
 export async function open(io: Io, settings: LoadedSettings): Promise<Opened> {
   const store = openStore(settings)
   try {
-    await refuseUnmigrated(store)
+    await requireMigrated(store)
     const secret = findSecret(io, settings)
     return { store, secret, latchkey: createLatchkey({ store, secret: secret.source, ...optionsOf(settings) }) }
   } catch (error) {
@@ -85,7 +85,8 @@ export async function open(io: Io, settings: LoadedSettings): Promise<Opened> {
   }
 }
 
-async function refuseUnmigrated(store: SqliteStore): Promise<void> {
+/** Throws `CommandError` when the database lacks tables of this version. */
+export async function requireMigrated(store: SqliteStore): Promise<void> {
   const migrations = await store.migrations()
   const pending = migrations.filter(({ appliedAt }) => appliedAt === null).map(({ name }) => name)
   if (pending.length === 0) return

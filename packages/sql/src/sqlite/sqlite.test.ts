@@ -5,7 +5,7 @@ import { testStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { digestOf, insertUser, newPath, newToken } from '../../test/samples.js'
 import { Connection } from './connection.js'
-import { type SqliteOptions, sqlite } from './sqlite.js'
+import { checkedOptions, type SqliteOptions, sqlite } from './sqlite.js'
 
 testStore('sqlite(file)', () => sqlite(newPath()), { describe, it })
 testStore(`sqlite(':memory:')`, () => sqlite(':memory:'), { describe, it })
@@ -59,14 +59,18 @@ describe('sqlite(path)', () => {
   })
 
   it('shares the file through a WAL and syncs every commit to the disk, unless told otherwise', () => {
-    const shared = { busyTimeoutMs: 7, externalUsers: false, migrate: true }
-    const pragmasOf = (synchronous: 'full' | 'normal') => {
-      const { database } = new Connection(newPath(), { ...shared, synchronous })
+    const pragmasOf = (options: SqliteOptions) => {
+      const { database } = new Connection(newPath(), checkedOptions(options))
       const names = ['journal_mode', 'foreign_keys', 'synchronous', 'busy_timeout']
       return names.map((name) => database.pragma(name, { simple: true }))
     }
-    expect(pragmasOf('full')).toEqual(['wal', 1, 2, 7])
-    expect(pragmasOf('normal')).toEqual(['wal', 1, 1, 7])
+    expect(pragmasOf({})).toEqual(['wal', 1, 2, 5000])
+    expect(pragmasOf({ synchronous: 'normal', busyTimeoutMs: 7, externalUsers: true })).toEqual([
+      'wal',
+      0,
+      1,
+      7,
+    ])
   })
 
   it('prunes the counters of keys that nobody uses any more', async () => {

@@ -90,7 +90,8 @@ function checkedPath(path: string): string {
   return path
 }
 
-function checkedOptions(options: SqliteOptions): ConnectionOptions {
+/** The options with their defaults; a `TypeError` for a wrong one. */
+export function checkedOptions(options: SqliteOptions): ConnectionOptions {
   const { busyTimeoutMs = 5000, synchronous = 'full', externalUsers = false, migrate = true } = options
   if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0 || busyTimeoutMs > 2 ** 31 - 1) {
     throw new TypeError('sqlite(path, { busyTimeoutMs }) must be a number of milliseconds, 0 or more')

@@ -1,10 +1,9 @@
 /** `latchkey secret generate|rotate`: the server's secret, and how another takes its place while servers run. */
 import { Command } from 'commander'
-import type { Latchkey } from 'latchkey'
 import { changeSecretFile, newSecret, readSecretFile } from '../../settings/secret-file.js'
 import { withLatchkey } from '../open.js'
 import { CommandError, type Io, note, printLine } from '../output.js'
-import { loadSettings, withSettings } from '../session.js'
+import { type LoadedSettings, loadSettings, withSettings } from '../session.js'
 
 interface RotateFlags {
   /** False: `--no-new`. */
@@ -33,9 +32,9 @@ function rotateCommand(io: Io): Command {
     .addHelpText('after', ROTATE_HELP)
     .action(async (flags: RotateFlags) => {
       const settings = await loadSettings(io, command)
-      await withLatchkey(io, settings, ({ latchkey, secret: { file } }) =>
-        file === undefined ? resealOnly(io, latchkey, flags) : rotateFile(io, latchkey, file, flags),
-      )
+      const file = await withLatchkey(io, settings, async ({ secret }) => secret.file)
+      if (file === undefined) await resealOnly(io, settings, flags)
+      else await changeSecretFile(file, (write) => rotateFile(io, settings, flags, { file, write }))
     })
   return withSettings(command)
 }
@@ -48,34 +47,42 @@ servers go on; they read the file by themselves. Restart them, then remove the o
 With LATCHKEY_SECRET=new,old: seals all tokens under the first one. Then set it to the first one alone.`
 
 /** The environment is not ours to change: say what is left to do. */
-async function resealOnly(io: Io, latchkey: Latchkey, { dropOld }: RotateFlags): Promise<void> {
+async function resealOnly(io: Io, settings: LoadedSettings, { dropOld }: RotateFlags): Promise<void> {
   if (dropOld) throw new CommandError('--drop-old changes a secret file: LATCHKEY_SECRET is yours to change')
-  await reseal(io, latchkey)
-  note(io, 'LATCHKEY_SECRET needs only its first secret now: drop the others, and restart the servers.')
+  await reseal(io, settings)
+  if ((settings.values.secret ?? []).length < 2) {
+    note(io, 'LATCHKEY_SECRET has one secret: to rotate, put a new one and a comma in front of it, and run this again.')
+  } else note(io, 'LATCHKEY_SECRET needs only its first secret now: drop the others, and restart the servers.')
 }
 
-async function rotateFile(io: Io, latchkey: Latchkey, file: string, flags: RotateFlags): Promise<void> {
-  await changeSecretFile(file, async (write) => {
-    if (flags.new) write([newSecret(), ...readSecretFile(file)])
-    if (flags.new) note(io, `Put a new secret in front of ${file}.`)
-  })
-  // A Latchkey of its own: the one at hand was built before the new secret was there.
-  await reseal(io, latchkey)
+interface SecretFile {
+  readonly file: string
+  readonly write: (secrets: readonly string[]) => void
+}
+
+async function rotateFile(io: Io, settings: LoadedSettings, flags: RotateFlags, { file, write }: SecretFile) {
+  if (flags.new) {
+    write([newSecret(), ...readSecretFile(file)])
+    note(io, `Put a new secret in front of ${file}.`)
+  }
+  await reseal(io, settings)
   const [newest = '', ...older] = readSecretFile(file)
   if (older.length === 0) return
-  if (!flags.dropOld) {
-    note(io, 'Older secrets stay until `latchkey secret rotate --no-new --drop-old`; restart the servers before that.')
-    return
+  if (flags.dropOld) {
+    write([newest])
+    note(io, `Removed ${older.length} older secret${older.length === 1 ? '' : 's'}.`)
+  } else {
+    note(io, 'Older secrets stay: restart the servers, then `latchkey secret rotate --no-new --drop-old`.')
   }
-  await changeSecretFile(file, async (write) => write([newest]))
-  note(io, `Removed ${older.length} older secret${older.length === 1 ? '' : 's'}. Restart servers that still run with them.`)
 }
 
-/** Prints what was done. Throws `CommandError` when tokens stay under a secret that nobody has: nothing may be dropped then. */
-async function reseal(io: Io, latchkey: Latchkey): Promise<void> {
-  const { resealed, unopened } = await latchkey.tokens.reseal()
+/**
+ * Opens a Latchkey that knows the newest secret, and prints what was done.
+ * @throws CommandError when tokens stay under a secret that is not at hand: nothing may be dropped then
+ */
+async function reseal(io: Io, settings: LoadedSettings): Promise<void> {
+  const { resealed, unopened } = await withLatchkey(io, settings, ({ latchkey }) => latchkey.tokens.reseal())
   printLine(io, `Sealed ${resealed} token${resealed === 1 ? '' : 's'} under the newest secret.`)
-  if (unopened > 0) {
-    throw new CommandError(`${unopened} sealed under a secret that is not at hand: add it as an older one, or reset these tokens`)
-  }
+  if (unopened === 0) return
+  throw new CommandError(`${unopened} sealed under a secret that is not at hand: add it as an older one, or reset these tokens`)
 }

@@ -1,0 +1,200 @@
+/** What `latchkey check` looks at: a table of checks, each with its id, its finding and what to do about it. */
+import { existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Command } from 'commander'
+import { AUTHTOKEN, LatchkeyError } from 'latchkey'
+import { nearest } from '../settings/nearest.js'
+import { SETTING_KEYS, SETTINGS, SettingsError } from '../settings/settings.js'
+import { defaultSecretFile, findSecret, open, openStore, requireMigrated } from './open.js'
+import { CommandError, type Io } from './output.js'
+import { type LoadedSettings, loadSettings } from './session.js'
+import { findUrlpatterns } from './urls.js'
+
+export type Level = 'error' | 'warning'
+
+export interface Finding {
+  readonly id: string
+  readonly level: Level
+  readonly message: string
+  readonly hint: string
+}
+
+interface CheckContext {
+  readonly io: Io
+  readonly command: Command
+}
+
+export interface Check {
+  /** True: only with `--deploy`. */
+  readonly deployOnly: boolean
+  run(context: CheckContext): Promise<readonly Finding[]>
+}
+
+/** Something to look at; returns what is wrong, or null. */
+type Look = (settings: LoadedSettings, io: Io) => Promise<string | null> | string | null
+
+/** In this order; settings that cannot be read are E001 and end all others. */
+export const CHECKS: readonly Check[] = Object.freeze([
+  settingsCheck(),
+  check('E002', 'error', databaseProblem, 'a command that works says more: `latchkey migrate`, `latchkey showmigrations`'),
+  check('E003', 'error', secretProblem, '`latchkey secret generate` prints a secret for LATCHKEY_SECRET'),
+  check('E004', 'error', sealProblem, 'give the secret that these tokens were sealed under, or reset the tokens'),
+  check('E005', 'error', urlsProblem, '`export const urlpatterns = [path(…)]`'),
+  variablesCheck(),
+  deploy('W002', isNotProduction, 'set NODE_ENV=production: then no secret is made up'),
+  deploy('W003', hasDevelopmentSecret, 'set LATCHKEY_SECRET, or LATCHKEY_SECRET_FILE to a file that you keep'),
+  deploy('W004', hasWeakSecret, 'take what `latchkey secret generate` prints'),
+  deploy('W005', isOpenWithoutProxy, 'put a proxy with TLS in front and name it in LATCHKEY_TRUSTED_PROXIES, or listen on 127.0.0.1'),
+  deploy('W006', trustsEverybody, 'name the addresses of your proxies: else any caller chooses the address that is counted'),
+  deploy('W007', hasNoLoginRate, 'set LATCHKEY_LOGIN_RATE, for example to 10/min: else passwords can be guessed without end'),
+  deploy('W008', isReadableByOthers, 'chmod 600 the database and chmod 700 its folder: it holds password hashes'),
+  deploy('W009', isDebugging, 'unset LATCHKEY_DEBUG'),
+])
+
+function check(id: string, level: Level, look: Look, hint: string, deployOnly = false): Check {
+  return {
+    deployOnly,
+    async run({ io, command }) {
+      const settings = await loadSettings(io, command).catch(() => null)
+      const message = settings === null ? null : await look(settings, io)
+      return message === null ? [] : [{ id, level, message, hint }]
+    },
+  }
+}
+
+function deploy(id: string, look: Look, hint: string): Check {
+  return check(id, 'warning', look, hint, true)
+}
+
+function settingsCheck(): Check {
+  return {
+    deployOnly: false,
+    async run({ io, command }) {
+      const message = await problemOf(() => loadSettings(io, command))
+      return message === null ? [] : [{ id: 'E001', level: 'error', message, hint: '`latchkey settings` prints what is read from where' }]
+    },
+  }
+}
+
+/** Variables that are ours without being settings. */
+const OTHER_VARIABLES = ['LATCHKEY_SUPERUSER_PASSWORD']
+
+/** A misspelt variable is silent otherwise: the default acts, and nobody knows why. */
+function variablesCheck(): Check {
+  return {
+    deployOnly: false,
+    async run({ io }) {
+      const known = [...SETTING_KEYS.map((key): string => SETTINGS[key].env), ...OTHER_VARIABLES]
+      const unknown = Object.keys(io.env).filter((name) => name.startsWith('LATCHKEY_') && !known.includes(name))
+      return unknown.sort().map((name) => {
+        const suggestion = nearest(name, known)
+        const hint = suggestion ? `did you mean ${suggestion}?` : '`latchkey settings --json` names the variables'
+        return { id: 'W001', level: 'warning', message: `${name} is no setting and has no effect.`, hint }
+      })
+    },
+  }
+}
+
+function databaseProblem(settings: LoadedSettings): Promise<string | null> {
+  return problemOf(async () => {
+    const store = openStore(settings)
+    try {
+      await requireMigrated(store)
+    } finally {
+      await store.close()
+    }
+  })
+}
+
+function secretProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
+  return willMakeSecret(settings) ? Promise.resolve(null) : problemOf(async () => findSecret(io, settings))
+}
+
+/** Whether the next command makes a secret by itself, which `check` must not do: it changes nothing. */
+function willMakeSecret(settings: LoadedSettings): boolean {
+  const { secret, secretFile, environment } = settings.values
+  return secret === undefined && environment !== 'production' && !existsSync(secretFile ?? defaultSecretFile(settings))
+}
+
+/** One token tells: whether the secret belongs to this database. */
+async function sealProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
+  if (willMakeSecret(settings)) return null
+  // Whatever keeps it from opening has been said by the checks before.
+  const opened = await open(io, settings).catch(() => null)
+  if (opened === null) return null
+  return problemOf(async () => {
+    const [token] = await opened.latchkey.tokens.list({ policy: AUTHTOKEN.name, limit: 1 })
+    if (token !== undefined) await opened.latchkey.tokens.reveal(token)
+  }).finally(() => opened.latchkey.close())
+}
+
+function urlsProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
+  return problemOf(() => findUrlpatterns(io, settings))
+}
+
+function isNotProduction({ values }: LoadedSettings): string | null {
+  return values.environment === 'production' ? null : `NODE_ENV is '${values.environment}'.`
+}
+
+function hasDevelopmentSecret({ values }: LoadedSettings): string | null {
+  const isOwn = values.secret !== undefined || values.secretFile !== undefined
+  return isOwn ? null : 'The secret is the file that development makes by itself.'
+}
+
+/** Bits below which a secret can be guessed, as far as its letters tell. */
+const MIN_SECRET_BITS = 96
+
+async function hasWeakSecret(settings: LoadedSettings, io: Io): Promise<string | null> {
+  if (willMakeSecret(settings) || (await secretProblem(settings, io)) !== null) return null
+  const { source } = findSecret(io, settings)
+  const [newest = ''] = typeof source === 'function' ? source() : [source].flat()
+  return shannonBits(newest) < MIN_SECRET_BITS ? 'The secret repeats itself: it does not look random.' : null
+}
+
+/** How many bits the letters of a text carry at the most. */
+function shannonBits(text: string): number {
+  const counts = new Map<string, number>()
+  for (const letter of text) counts.set(letter, (counts.get(letter) ?? 0) + 1)
+  return [...counts.values()].reduce((bits, count) => bits - count * Math.log2(count / text.length), 0)
+}
+
+function isOpenWithoutProxy({ values: { host, trustedProxies } }: LoadedSettings): string | null {
+  const isLocal = host === 'localhost' || host === '::1' || /^127\./.test(host)
+  if (isLocal || trustedProxies.length > 0) return null
+  return `The server listens on ${host} without TLS, and no proxy is trusted.`
+}
+
+function trustsEverybody({ values }: LoadedSettings): string | null {
+  const wide = values.trustedProxies.find((entry) => entry.endsWith('/0'))
+  return wide === undefined ? null : `trustedProxies has ${wide}: everybody.`
+}
+
+function hasNoLoginRate({ values }: LoadedSettings): string | null {
+  return values.loginRate === null ? 'Failed logins are not limited.' : null
+}
+
+/** Windows has no such modes. */
+function isReadableByOthers({ values: { database } }: LoadedSettings): string | null {
+  if (process.platform === 'win32' || !existsSync(database)) return null
+  const files = [database, `${database}-wal`, `${database}-shm`].filter((file) => existsSync(file))
+  const exposed = files.find((file) => (statSync(file).mode & 0o077) !== 0)
+  if (exposed !== undefined) return `Other users of this machine may read ${exposed}.`
+  const folder = dirname(database)
+  return (statSync(folder).mode & 0o002) === 0 ? null : `Other users of this machine may replace files in ${folder}.`
+}
+
+function isDebugging({ values }: LoadedSettings): string | null {
+  return values.debug ? 'LATCHKEY_DEBUG is on.' : null
+}
+
+/** The line with which this fails, or null. Anything but a refusal goes on its way. */
+async function problemOf(work: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await work()
+    return null
+  } catch (error) {
+    if (error instanceof LatchkeyError) return error.detail ?? error.publicMessage
+    if (error instanceof SettingsError || error instanceof CommandError) return error.message
+    throw error
+  }
+}

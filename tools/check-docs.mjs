@@ -1,0 +1,163 @@
+/** Prevents docs that lie: every command, setting, link and example in them is checked against what was built. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ROOT } from './ensure-installed.mjs'
+import { referencePages } from './generate-reference.mjs'
+import { anchors, inlineCode, links, readMarkdown } from './lib/markdown.mjs'
+import { commandFault, invocations, typedLines } from './lib/shell.mjs'
+import { compileSnippets } from './lib/snippets.mjs'
+import { allCommands, commandLine, readErrors, readSettings } from './lib/surface.mjs'
+
+const REQUIRED = ['README.md', 'CONTRIBUTING.md']
+/** What a block may call itself. `text` is for what is neither code nor commands. */
+const SHELLS = ['sh', 'console', 'bash']
+const COMPILED = ['ts', 'typescript', 'js']
+const OTHERS = [
+  'text',
+  'json',
+  'http',
+  'html',
+  'sql',
+  'yaml',
+  'nginx',
+  'python',
+  'diff',
+  'mermaid',
+  'dockerfile',
+]
+/** Read by the tools of this repository or by Node, and no settings of Latchkey. */
+const FOREIGN_VARIABLES = []
+
+/** Every page of the docs, as paths below the root. */
+export function docPages(root) {
+  const below = (folder) =>
+    existsSync(join(root, folder))
+      ? readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
+          .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      : []
+  const folders = existsSync(join(root, 'packages')) ? readdirSync(join(root, 'packages')) : []
+  const readmes = folders
+    .map((name) => `packages/${name}/README.md`)
+    .filter((path) => existsSync(join(root, path)))
+  return [...REQUIRED.filter((path) => existsSync(join(root, path))), ...below('docs').sort(), ...readmes]
+}
+
+/** @returns {Promise<string[]>} everything that is wrong, each with page and line */
+export async function docFaults(root = ROOT) {
+  const help = commandLine(root)
+  const [settings, errors] = [await readSettings(root), await readErrors(root)]
+  const faults = REQUIRED.filter((path) => !existsSync(join(root, path))).map((path) => `${path}: is missing`)
+  const pages = docPages(root).flatMap((page) => {
+    try {
+      return [{ page, ...readMarkdown(readFileSync(join(root, page), 'utf8')) }]
+    } catch (error) {
+      faults.push(`${page}: ${error.message}`)
+      return []
+    }
+  })
+  const proseOf = new Map(pages.map(({ page, prose }) => [resolve(root, page), prose]))
+  for (const each of pages) {
+    faults.push(
+      ...blockFaults(each),
+      ...variableFaults(root, each, settings),
+      ...linkFaults(root, each, proseOf),
+    )
+    faults.push(...(await commandFaults(each, help)))
+  }
+  const snippets = pages.flatMap(({ page, blocks }) =>
+    blocks.filter(({ info }) => COMPILED.includes(info)).map((block) => ({ page, ...block })),
+  )
+  faults.push(...(await compileSnippets(root, snippets)))
+  faults.push(...(await staleReference(root)), ...(await undocumented(pages, { settings, errors, help })))
+  return faults
+}
+
+function blockFaults({ page, blocks }) {
+  return blocks.flatMap(({ info, line, text }) => {
+    const where = `${page}:${line - 1}`
+    if (![...SHELLS, ...COMPILED, ...OTHERS].includes(info))
+      return [`${where}: a block of '${info}': use ts, sh or text`]
+    if (info !== 'json') return []
+    try {
+      JSON.parse(text)
+      return []
+    } catch (error) {
+      return [`${where}: is no JSON: ${error.message}`]
+    }
+  })
+}
+
+function variableFaults(root, { page }, settings) {
+  const known = new Set([...Object.values(settings).map(({ env }) => env), ...FOREIGN_VARIABLES])
+  return readFileSync(join(root, page), 'utf8')
+    .split('\n')
+    .flatMap((line, index) =>
+      [...line.matchAll(/\bLATCHKEY_[A-Z0-9_]*[A-Z0-9]\b/g)]
+        .filter(([name]) => !known.has(name))
+        .map(([name]) => `${page}:${index + 1}: ${name}: there is no such setting`),
+    )
+}
+
+function linkFaults(root, { page, prose }, proseOf) {
+  return links(prose).flatMap(({ target, line }) => {
+    if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return []
+    const [path, anchor] = target.split('#')
+    const file = path ? resolve(root, dirname(page), decodeURI(path)) : resolve(root, page)
+    if (!existsSync(file)) return [`${page}:${line}: ${target}: leads nowhere`]
+    if (!anchor || statSync(file).isDirectory()) return []
+    const known = anchors(proseOf.get(file) ?? readMarkdown(readFileSync(file, 'utf8')).prose)
+    return known.includes(anchor) ? [] : [`${page}:${line}: ${target}: there is no such heading`]
+  })
+}
+
+async function commandFaults({ page, blocks, prose }, help) {
+  const typed = blocks.filter(({ info }) => SHELLS.includes(info)).flatMap(typedLines)
+  const faults = []
+  for (const { text, line } of [...typed, ...inlineCode(prose)]) {
+    for (const words of invocations(text)) {
+      const fault = await commandFault(words, help)
+      if (fault) faults.push(`${page}:${line}: ${fault}`)
+    }
+  }
+  return faults
+}
+
+async function staleReference(root) {
+  return Object.entries(await referencePages(root)).flatMap(([path, text]) => {
+    const file = join(root, path)
+    const committed = existsSync(file) ? readFileSync(file, 'utf8') : null
+    return committed === text
+      ? []
+      : [`${path}: ${committed === null ? 'is missing' : 'is stale'}; run npm run gen`]
+  })
+}
+
+/** The other direction: what exists and is on no reference page. */
+async function undocumented(pages, { settings, errors, help }) {
+  const reference = pages.filter(({ page }) => page.startsWith('docs/reference/'))
+  const text = reference.map(({ prose }) => prose).join('\n')
+  const names = [
+    ...Object.keys(settings).map((key) => [`setting ${key}`, `\`${key}\``]),
+    ...Object.keys(errors).map((key) => [`error code ${key}`, `\`${key}\``]),
+    ...(await allCommands(help)).map(({ path }) => {
+      const name = ['latchkey', ...path].join(' ')
+      return [`command ${name}`, `## ${name}\n`]
+    }),
+  ]
+  return names
+    .filter(([, wanted]) => !text.includes(wanted))
+    .map(([name]) => `docs/reference: ${name} is not there`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const faults = await docFaults().catch((error) => [error.message])
+  for (const fault of faults) console.error(fault)
+  console.log(
+    faults.length
+      ? `${faults.length} faults in the docs.`
+      : `The docs are true: ${docPages(ROOT).length} pages.`,
+  )
+  process.exitCode = faults.length ? 1 : 0
+}

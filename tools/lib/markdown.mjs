@@ -1,0 +1,62 @@
+/** Prevents docs checks from guessing: one reader of Markdown that knows code blocks, inline code, headings and links. */
+
+/**
+ * @param {string} text
+ * @returns {{ blocks: Array<{ info: string, line: number, text: string }>, prose: string }} line: of the block's first
+ *   line of code, from 1; prose: the text with its blocks blanked out, so that line numbers stay
+ */
+export function readMarkdown(text) {
+  const blocks = []
+  const prose = []
+  let open = null
+  for (const [index, line] of text.split('\n').entries()) {
+    const fence = /^ {0,12}(`{3,}|~{3,})\s*(.*?)\s*$/.exec(line)
+    if (open === null && fence) open = { fence: fence[1], info: fence[2], line: index + 2, lines: [] }
+    else if (open && fence && fence[2] === '' && fence[1].startsWith(open.fence)) {
+      blocks.push({ info: open.info, line: open.line, text: open.lines.join('\n') })
+      open = null
+    } else if (open) open.lines.push(line)
+    else {
+      prose.push(line)
+      continue
+    }
+    prose.push('')
+  }
+  if (open) throw new Error(`line ${open.line - 1}: a code block without an end`)
+  return { blocks, prose: prose.join('\n') }
+}
+
+/** Texts between single backticks, with their lines. */
+export function inlineCode(prose) {
+  return prose
+    .split('\n')
+    .flatMap((line, index) =>
+      [...line.matchAll(/(?<!`)`([^`]+)`(?!`)/g)].map(([, text]) => ({ text, line: index + 1 })),
+    )
+}
+
+/** Targets of links and images, with their lines. */
+export function links(prose) {
+  return prose.split('\n').flatMap((line, index) =>
+    [
+      ...line.replace(/`[^`]*`/g, '').matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)|^\[[^\]]+\]:\s*(\S+)/g),
+    ].map((match) => ({
+      target: match[1] ?? match[2],
+      line: index + 1,
+    })),
+  )
+}
+
+/** The anchors that GitHub makes of the headings. */
+export function anchors(prose) {
+  const seen = new Map()
+  return prose.split('\n').flatMap((line) => {
+    const heading = /^#{1,6}\s+(.*?)\s*#*$/.exec(line)?.[1]
+    if (heading === undefined) return []
+    const plain = heading.replace(/\]\([^)]*\)/g, '').toLowerCase()
+    const slug = plain.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
+    const count = seen.get(slug) ?? 0
+    seen.set(slug, count + 1)
+    return [count === 0 ? slug : `${slug}-${count}`]
+  })
+}

@@ -1,0 +1,85 @@
+/** Prevents docs of a product that does not exist: reads settings, errors and commands from what was built. */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { run } from './run.mjs'
+
+const load = (root, path) => import(pathToFileURL(join(root, path)).href)
+
+/** The settings table: key -> row. */
+export const readSettings = async (root) =>
+  (await load(root, 'packages/server/dist/settings/settings.js')).SETTINGS
+
+/** The error table: code -> status and message. */
+export const readErrors = async (root) => (await load(root, 'packages/latchkey/dist/errors.js')).ERRORS
+
+/**
+ * The command line as it describes itself.
+ * @returns a function: path of a command -> its help, or null where there is no such command
+ */
+export function commandLine(root) {
+  const known = new Map()
+  const bin = join(root, 'packages/server/bin/latchkey.js')
+  return function help(path) {
+    const key = path.join(' ')
+    if (!known.has(key)) known.set(key, askForHelp(bin, path))
+    return known.get(key)
+  }
+}
+
+async function askForHelp(bin, path) {
+  const { code, output } = await run(process.execPath, [bin, ...path, '--help'], {
+    capture: true,
+    timeoutMs: 30_000,
+  })
+  const parsed = parseHelp(output)
+  const wanted = ['latchkey', ...path].join(' ')
+  if (code === 0 && (parsed.usage === wanted || parsed.usage.startsWith(`${wanted} `))) return parsed
+  if (path.length === 0) throw new Error(`latchkey --help does not work:\n${output.trim()}`)
+  return null
+}
+
+/** Every command that the help shows, breadth first, groups before what is in them. */
+export async function allCommands(help) {
+  const found = []
+  const queue = [[]]
+  for (let path = queue.shift(); path; path = queue.shift()) {
+    const described = await help(path)
+    if (described === null) throw new Error(`latchkey ${path.join(' ')}: is listed, and has no help`)
+    found.push({ path, ...described })
+    queue.push(...described.commands.map(({ name }) => [...path, name]))
+  }
+  return found
+}
+
+/**
+ * Reads the layout that Commander prints: `Usage:`, a description, and lists under headings that end in a colon.
+ * An entry is indented by two and separated from its description by two blanks; deeper lines continue it.
+ */
+export function parseHelp(text) {
+  const result = { usage: '', description: '', groups: [], commands: [], flags: [] }
+  let group = null
+  let lastText = 'usage'
+  for (const line of text.split('\n')) {
+    const usage = /^Usage: (.*)$/.exec(line)
+    const entry = /^ {2}(\S.*?)(?: {2,}(.*))?$/.exec(line)
+    const last = group?.entries.at(-1)
+    if (usage && !result.usage) result.usage = usage[1]
+    else if (/^[A-Z][^.]*:$/.test(line))
+      result.groups.push((group = { title: line.slice(0, -1), entries: [] }))
+    else if (entry && group) group.entries.push({ term: entry[1], text: entry[2] ?? '' })
+    else if (/^ {3,}\S/.test(line) && last) last.text = `${last.text} ${line.trim()}`.trim()
+    else if (line.trim() === '') lastText = 'description'
+    else if (!group) result[lastText] = `${result[lastText]} ${line.trim()}`.trim()
+  }
+  for (const { title, entries } of result.groups) {
+    for (const { term, text: description } of entries) {
+      const flags = term.match(/(?<=^|, )-{1,2}[\w-]+/g)
+      if (flags) result.flags.push(...flags)
+      else if (title !== 'Arguments') {
+        const [name] = term.split(/[\s|]/)
+        if (name !== 'help') result.commands.push({ name, description })
+      }
+    }
+  }
+  return result
+}
