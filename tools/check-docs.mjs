@@ -1,10 +1,10 @@
 /** Prevents docs that lie: every command, setting, link and example in them is checked against what was built. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ROOT } from './ensure-installed.mjs'
 import { referencePages } from './generate-reference.mjs'
-import { anchors, inlineCode, links, readMarkdown } from './lib/markdown.mjs'
+import { inlineCode, linkFaults, readMarkdown } from './lib/markdown.mjs'
 import { commandFault, invocations, typedLines } from './lib/shell.mjs'
 import { compileSnippets } from './lib/snippets.mjs'
 import { allCommands, commandLine, readErrors, readSettings } from './lib/surface.mjs'
@@ -26,8 +26,8 @@ const OTHERS = [
   'mermaid',
   'dockerfile',
 ]
-/** Read by the tools of this repository or by Node, and no settings of Latchkey. */
-const FOREIGN_VARIABLES = []
+
+const VARIABLES = /\bLATCHKEY_[A-Z0-9_]*[A-Z0-9]\b/g
 
 /** Every page of the docs, as paths below the root. */
 export function docPages(root) {
@@ -47,7 +47,13 @@ export function docPages(root) {
 /** @returns {Promise<string[]>} everything that is wrong, each with page and line */
 export async function docFaults(root = ROOT) {
   const help = commandLine(root)
-  const [settings, errors] = [await readSettings(root), await readErrors(root)]
+  const [settings, errors, commands] = [
+    await readSettings(root),
+    await readErrors(root),
+    await allCommands(help),
+  ]
+  const ofCommands = commands.flatMap(({ text }) => text.match(VARIABLES) ?? [])
+  const variables = new Set([...Object.values(settings).map(({ env }) => env), ...ofCommands])
   const faults = REQUIRED.filter((path) => !existsSync(join(root, path))).map((path) => `${path}: is missing`)
   const pages = docPages(root).flatMap((page) => {
     try {
@@ -61,7 +67,7 @@ export async function docFaults(root = ROOT) {
   for (const each of pages) {
     faults.push(
       ...blockFaults(each),
-      ...variableFaults(root, each, settings),
+      ...variableFaults(root, each, variables),
       ...linkFaults(root, each, proseOf),
     )
     faults.push(...(await commandFaults(each, help)))
@@ -70,7 +76,7 @@ export async function docFaults(root = ROOT) {
     blocks.filter(({ info }) => COMPILED.includes(info)).map((block) => ({ page, ...block })),
   )
   faults.push(...(await compileSnippets(root, snippets)))
-  faults.push(...(await staleReference(root)), ...(await undocumented(pages, { settings, errors, help })))
+  faults.push(...(await staleReference(root)), ...undocumented(pages, { settings, errors, commands }))
   return faults
 }
 
@@ -89,27 +95,13 @@ function blockFaults({ page, blocks }) {
   })
 }
 
-function variableFaults(root, { page }, settings) {
-  const known = new Set([...Object.values(settings).map(({ env }) => env), ...FOREIGN_VARIABLES])
-  return readFileSync(join(root, page), 'utf8')
-    .split('\n')
-    .flatMap((line, index) =>
-      [...line.matchAll(/\bLATCHKEY_[A-Z0-9_]*[A-Z0-9]\b/g)]
-        .filter(([name]) => !known.has(name))
-        .map(([name]) => `${page}:${index + 1}: ${name}: there is no such setting`),
-    )
-}
-
-function linkFaults(root, { page, prose }, proseOf) {
-  return links(prose).flatMap(({ target, line }) => {
-    if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return []
-    const [path, anchor] = target.split('#')
-    const file = path ? resolve(root, dirname(page), decodeURI(path)) : resolve(root, page)
-    if (!existsSync(file)) return [`${page}:${line}: ${target}: leads nowhere`]
-    if (!anchor || statSync(file).isDirectory()) return []
-    const known = anchors(proseOf.get(file) ?? readMarkdown(readFileSync(file, 'utf8')).prose)
-    return known.includes(anchor) ? [] : [`${page}:${line}: ${target}: there is no such heading`]
-  })
+function variableFaults(root, { page }, known) {
+  const lines = readFileSync(join(root, page), 'utf8').split('\n')
+  return lines.flatMap((line, index) =>
+    (line.match(VARIABLES) ?? [])
+      .filter((name) => !known.has(name))
+      .map((name) => `${page}:${index + 1}: ${name}: there is no such setting`),
+  )
 }
 
 async function commandFaults({ page, blocks, prose }, help) {
@@ -135,13 +127,13 @@ async function staleReference(root) {
 }
 
 /** The other direction: what exists and is on no reference page. */
-async function undocumented(pages, { settings, errors, help }) {
+function undocumented(pages, { settings, errors, commands }) {
   const reference = pages.filter(({ page }) => page.startsWith('docs/reference/'))
   const text = reference.map(({ prose }) => prose).join('\n')
   const names = [
     ...Object.keys(settings).map((key) => [`setting ${key}`, `\`${key}\``]),
     ...Object.keys(errors).map((key) => [`error code ${key}`, `\`${key}\``]),
-    ...(await allCommands(help)).map(({ path }) => {
+    ...commands.map(({ path }) => {
       const name = ['latchkey', ...path].join(' ')
       return [`command ${name}`, `## ${name}\n`]
     }),

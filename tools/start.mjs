@@ -1,7 +1,6 @@
 /** Prevents a first hour of set-up: `npm start` on a fresh clone ends with an API that answers. Built-ins only. */
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -49,41 +48,33 @@ function refuseTakenPort(port) {
   })
 }
 
-/** Settings of the demo: its own database, and a secret that is made once and kept beside it. */
+/** Settings of the demo, and no others that happen to be in the shell: its own database, its own secret beside it. */
 function demoEnvironment(data) {
   mkdirSync(data, { recursive: true, mode: 0o700 })
-  const secretFile = join(data, 'demo.secret')
-  if (!existsSync(secretFile))
-    writeFileSync(secretFile, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('LATCHKEY_'))
   return {
-    ...process.env,
-    LATCHKEY_SECRET: readFileSync(secretFile, 'utf8').trim(),
+    ...Object.fromEntries(own),
+    NODE_ENV: 'development',
     LATCHKEY_DATABASE: join(data, 'demo.sqlite3'),
+    LATCHKEY_SECRET_FILE: join(data, 'demo.secret'),
   }
-}
-
-async function latchkey(env, args, input) {
-  return run(process.execPath, [CLI, ...args], { cwd: PROJECT, env, capture: true, ...(input && { input }) })
 }
 
 async function prepare(env) {
   console.log('Building (the first build takes a few seconds).')
-  const built = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b'], {
-    cwd: ROOT,
-  })
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const built = await run(process.execPath, [tsc, '-b'], { cwd: ROOT })
   if (built.code !== 0) throw new Stop('The build failed; its messages are above.')
+  const latchkey = (args, input) =>
+    run(process.execPath, [CLI, ...args], { cwd: PROJECT, env, capture: true, input })
   console.log(`Migrating ${env.LATCHKEY_DATABASE}.`)
-  const migrated = await latchkey(env, ['migrate'])
+  const migrated = await latchkey(['migrate'])
   if (migrated.code !== 0) throw new Stop(`latchkey migrate failed:\n${migrated.output.trim()}`)
-  const found = await latchkey(env, ['user', 'show', DEMO.username])
-  if (found.code === 0) return console.log(`Found the demo user ${DEMO.username}.`)
-  const created = await latchkey(
-    env,
-    ['user', 'create', DEMO.username, '--password-stdin'],
-    `${DEMO.password}\n`,
-  )
-  if (created.code !== 0) throw new Stop(`latchkey user create failed:\n${created.output.trim()}`)
-  console.log(`Created the demo user ${DEMO.username}.`)
+  const create = ['user', 'create', '--username', DEMO.username, '--password-stdin']
+  const created = await latchkey(create, `${DEMO.password}\n`)
+  const found = created.output.includes('already exists')
+  if (created.code !== 0 && !found) throw new Stop(`latchkey user create failed:\n${created.output.trim()}`)
+  console.log(found ? `The demo user ${DEMO.username} is there.` : `Created the demo user ${DEMO.username}.`)
 }
 
 /** Serves until Ctrl-C; resolves with the exit code. The help is printed once the port answers. */
@@ -96,8 +87,9 @@ function serve(env, port) {
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
+      // Ctrl-C reaches the server as well, and a second signal would cut off its last answers: it gets a moment.
+      if (!stopping) setTimeout(() => child.kill('SIGTERM'), 500).unref()
       stopping = true
-      child.kill('SIGTERM')
     })
   }
   void answers(`http://${HOST}:${port}/hello/`, () => child.exitCode !== null).then((ready) => {

@@ -1,5 +1,8 @@
 /** Prevents docs checks from guessing: one reader of Markdown that knows code blocks, inline code, headings and links. */
 
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+
 /**
  * @param {string} text
  * @returns {{ blocks: Array<{ info: string, line: number, text: string }>, prose: string }} line: of the block's first
@@ -36,7 +39,7 @@ export function inlineCode(prose) {
 }
 
 /** Targets of links and images, with their lines. */
-export function links(prose) {
+function links(prose) {
   return prose.split('\n').flatMap((line, index) =>
     [
       ...line.replace(/`[^`]*`/g, '').matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)|^\[[^\]]+\]:\s*(\S+)/g),
@@ -48,7 +51,7 @@ export function links(prose) {
 }
 
 /** The anchors that GitHub makes of the headings. */
-export function anchors(prose) {
+function anchors(prose) {
   const seen = new Map()
   return prose.split('\n').flatMap((line) => {
     const heading = /^#{1,6}\s+(.*?)\s*#*$/.exec(line)?.[1]
@@ -58,5 +61,18 @@ export function anchors(prose) {
     const count = seen.get(slug) ?? 0
     seen.set(slug, count + 1)
     return [count === 0 ? slug : `${slug}-${count}`]
+  })
+}
+
+/** Relative links of a page that lead nowhere, or to a heading that is not there. proseOf: by absolute path. */
+export function linkFaults(root, { page, prose }, proseOf) {
+  return links(prose).flatMap(({ target, line }) => {
+    if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return []
+    const [path, anchor] = target.split('#')
+    const file = path ? resolve(root, dirname(page), decodeURI(path)) : resolve(root, page)
+    if (!existsSync(file)) return [`${page}:${line}: ${target}: leads nowhere`]
+    if (!anchor || statSync(file).isDirectory()) return []
+    const known = anchors(proseOf.get(file) ?? readMarkdown(readFileSync(file, 'utf8')).prose)
+    return known.includes(anchor) ? [] : [`${page}:${line}: ${target}: there is no such heading`]
   })
 }

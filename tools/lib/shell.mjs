@@ -12,8 +12,10 @@ export function invocations(line) {
       current = null
       atStart = true
     } else if (current) current.push(word)
-    else if (atStart && word === 'latchkey') found.push((current = []))
-    else if (!/^(npx|exec|sudo|--no-install|--yes|-y|--|npm|\$|\w+=.*)$/.test(word)) atStart = false
+    else if (atStart && word === 'latchkey') {
+      current = []
+      found.push(current)
+    } else if (!/^(npx|exec|sudo|--no-install|--yes|-y|--|npm|\$|\w+=.*)$/.test(word)) atStart = false
   }
   return found.map((each) => {
     const redirected = each.findIndex((word) => /^[<>&]$/.test(word))

@@ -32,8 +32,10 @@ async function askForHelp(bin, path) {
     timeoutMs: 30_000,
   })
   const parsed = parseHelp(output)
-  const wanted = ['latchkey', ...path].join(' ')
-  if (code === 0 && (parsed.usage === wanted || parsed.usage.startsWith(`${wanted} `))) return parsed
+  // A command with an alias introduces itself as `serve|runserver`.
+  const words = parsed.usage.split(' ')
+  if (code === 0 && ['latchkey', ...path].every((name, index) => words[index]?.split('|').includes(name)))
+    return parsed
   if (path.length === 0) throw new Error(`latchkey --help does not work:\n${output.trim()}`)
   return null
 }
@@ -56,30 +58,29 @@ export async function allCommands(help) {
  * An entry is indented by two and separated from its description by two blanks; deeper lines continue it.
  */
 export function parseHelp(text) {
-  const result = { usage: '', description: '', groups: [], commands: [], flags: [] }
-  let group = null
-  let lastText = 'usage'
+  const result = { text, usage: '', description: '', groups: [], commands: [], flags: [] }
+  let isUsage = false
   for (const line of text.split('\n')) {
-    const usage = /^Usage: (.*)$/.exec(line)
+    const usage = /^Usage: (.*)$/.exec(line)?.[1]
+    const title = /^([A-Z][^.]*):$/.exec(line)?.[1]
     const entry = /^ {2}(\S.*?)(?: {2,}(.*))?$/.exec(line)
+    const group = result.groups.at(-1)
     const last = group?.entries.at(-1)
-    if (usage && !result.usage) result.usage = usage[1]
-    else if (/^[A-Z][^.]*:$/.test(line))
-      result.groups.push((group = { title: line.slice(0, -1), entries: [] }))
+    if (usage) result.usage = usage
+    else if (title) result.groups.push({ title, entries: [] })
     else if (entry && group) group.entries.push({ term: entry[1], text: entry[2] ?? '' })
     else if (/^ {3,}\S/.test(line) && last) last.text = `${last.text} ${line.trim()}`.trim()
-    else if (line.trim() === '') lastText = 'description'
-    else if (!group) result[lastText] = `${result[lastText]} ${line.trim()}`.trim()
+    else if (!group && isUsage && line) result.usage = `${result.usage} ${line.trim()}`
+    else if (!group) result.description = `${result.description} ${line.trim()}`.trim()
+    isUsage = (usage !== undefined || isUsage) && line !== ''
   }
-  for (const { title, entries } of result.groups) {
-    for (const { term, text: description } of entries) {
-      const flags = term.match(/(?<=^|, )-{1,2}[\w-]+/g)
-      if (flags) result.flags.push(...flags)
-      else if (title !== 'Arguments') {
-        const [name] = term.split(/[\s|]/)
-        if (name !== 'help') result.commands.push({ name, description })
-      }
-    }
+  for (const { term, title } of result.groups.flatMap(({ title, entries }) =>
+    entries.map(({ term }) => ({ term, title })),
+  )) {
+    const flags = term.match(/(?<=^|, )-{1,2}[\w-]+/g)
+    const [name] = term.split(/[\s|]/)
+    if (flags) result.flags.push(...flags)
+    else if (title !== 'Arguments' && name !== 'help') result.commands.push({ name })
   }
   return result
 }

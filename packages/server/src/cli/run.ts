@@ -61,6 +61,7 @@ function program(io: Io): Command {
   root.addCommand(changePasswordCommand(io, 'changepassword'))
   root.addCommand(drfCreateTokenCommand(io))
   root.commandsGroup('Help:')
+  root.helpCommand('help [command]', 'print the help of a command')
   root.addHelpText('after', AFTER_HELP)
   for (const command of root.commands) inheritSettings(root, command)
   throwUsageErrors(root)

@@ -42,14 +42,17 @@ function mountSuffixes(app: Hono, route: string, handler: Handler): void {
   const bare = route.endsWith('/') ? route.slice(0, -1) : route
   const cut = bare.lastIndexOf('/') + 1
   const last = bare.slice(cut)
-  if (last === '' || last.startsWith(':')) throw new TypeError(`route: '${route}' cannot have format suffixes`)
+  if (last === '' || last.startsWith(':'))
+    throw new TypeError(`route: '${route}' cannot have format suffixes`)
   const pattern = `${bare.slice(0, cut)}:${SUFFIX}{${last.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\.[a-z0-9]+}`
   for (const suffixed of [pattern, `${pattern}/`]) app.all(suffixed, hono.endpoint(handler, matched))
 }
 
 function matched(context: Context): RouteMatch {
   const { [SUFFIX]: segment, ...params } = context.req.param() as Record<string, string>
-  return segment === undefined ? { params } : { params, formatSuffix: segment.slice(segment.lastIndexOf('.') + 1) }
+  return segment === undefined
+    ? { params }
+    : { params, formatSuffix: segment.slice(segment.lastIndexOf('.') + 1) }
 }
 
 /** Django's CommonMiddleware: a path that would be found with a slash behind it is sent there, whatever the method. */

@@ -1,7 +1,7 @@
 /** The HTTP server around an app: limits, JSON for what does not even parse, and a shutdown that lets requests finish. */
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
 
 export interface ServeOptions {
@@ -25,18 +25,21 @@ export interface RunningServer {
 /** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES`, …) when it cannot. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { app, host, port, requestTimeoutSeconds = 30, shutdownSeconds = 10 } = options
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    overrideGlobalObjects: false,
-    serverOptions: {
+  const server = createServer(
+    {
       requestTimeout: requestTimeoutSeconds * 1000,
       headersTimeout: Math.min(10, requestTimeoutSeconds) * 1000,
       connectionsCheckingInterval: 1000,
       keepAliveTimeout: 5000,
+      // Refused below, with words.
+      requireHostHeader: false,
     },
-  }) as Server
+    getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refuseRequest }),
+  )
   server.on('clientError', refuseUnparsable)
-  server.on('connect', (_request: IncomingMessage, socket: Socket) => refuse(socket, 405, 'Method "CONNECT" not allowed.'))
+  server.on('connect', (_request: IncomingMessage, socket: Socket) =>
+    refuse(socket, 405, 'Method "CONNECT" not allowed.'),
+  )
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {
@@ -49,6 +52,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
     close: () => shutDown(server, shutdownSeconds),
   }
+}
+
+/** A request that cannot become one of the fetch standard: no Host (RFC 9112, 3.2), a strange one, a strange target. */
+function refuseRequest(error: unknown): Response {
+  if (error instanceof RequestError) return Response.json({ detail: 'Malformed request.' }, { status: 400 })
+  console.error('latchkey:', error)
+  return Response.json({ detail: 'A server error occurred.' }, { status: 500 })
 }
 
 /** What Node's parser gives up on, as status and words. */

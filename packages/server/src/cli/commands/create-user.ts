@@ -13,8 +13,7 @@ type Kind = 'superuser' | 'user'
 interface Flags {
   readonly username?: string
   readonly email?: string
-  readonly noinput?: boolean
-  /** False: `--no-input`, Django's other spelling. */
+  /** False: `--noinput`, or `--no-input`, Django's other spelling. */
   readonly input: boolean
   readonly passwordStdin?: boolean
   readonly allowWeakPassword?: boolean
@@ -57,7 +56,7 @@ export function createUserCommand(io: Io, name: string, kind: Kind): Command {
 async function create(io: Io, latchkey: Latchkey, kind: Kind, flags: Flags): Promise<User> {
   const isSuperuser = kind === 'superuser' || flags.superuser === true
   const roles = { isSuperuser, isStaff: isSuperuser || flags.staff === true }
-  const isSilent = flags.noinput === true || !flags.input
+  const isSilent = !flags.input
   const { email = '', allowWeakPassword = false } = flags
   if (isSilent || flags.passwordStdin) {
     const option = isSilent ? '--noinput' : '--password-stdin'
