@@ -12,6 +12,9 @@ const page = (title, intro, body) => `# ${title}\n\n${NOTICE}\n\n${intro}\n\n${b
 const cell = (text) => String(text).replace(/\|/g, '\\|').replace(/</g, '&lt;')
 const code = (text) => `\`${String(text).replace(/\|/g, '\\|')}\``
 
+/** Help texts are phrases; on a page they stand alone. */
+const sentence = (text) => cell(text.charAt(0).toUpperCase() + text.slice(1)).replace(/[^.]$/, '$&.')
+
 function table(headings, rows) {
   const lines = [headings, headings.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`)
   return `${lines.join('\n')}\n`
@@ -42,32 +45,24 @@ function errorsPage(errors) {
   )
 }
 
-function commandSection({ path, usage, description, groups }) {
+function commandSection({ path, usage, description, groups, after }) {
   const title = ['latchkey', ...path].join(' ')
   const own = groups.filter((group) => !SHARED_GROUPS.includes(group.title) || path.join() === 'serve')
   const lists = own.map(({ title: heading, entries }) => {
     const shown = entries.filter(({ term }) => !/^(help\b|-h, )/.test(term))
     if (shown.length === 0) return ''
-    return `${heading}:\n\n${shown.map(({ term, text }) => `- ${code(term)}${text ? `: ${cell(text)}` : ''}`).join('\n')}\n`
+    return `${heading}:\n\n${shown.map(({ term, text }) => `- \`${term}\`${text ? `: ${cell(text)}` : ''}`).join('\n')}\n`
   })
-  const parts = [
-    `## ${title}`,
-    '',
-    cell(description),
-    '',
-    '```text',
-    usage,
-    '```',
-    '',
-    ...lists.filter(Boolean),
-  ]
+  const notes = after ? ['```text', after.trim(), '```', ''] : []
+  const head = [`## ${title}`, '', sentence(description), '', '```text', usage, '```', '']
+  const parts = [...head, ...lists.filter(Boolean), ...notes]
   return parts.join('\n').replace(/\n{3,}/g, '\n\n')
 }
 
 function cliPage(commands) {
   return page(
     'Command line',
-    'Commands that open the database also take the flags of the [settings](settings.md). Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong, 70 a mistake in Latchkey or in the project.',
+    'Commands that open the database also take the flags of the [settings](settings.md).',
     commands.map(commandSection).join('\n'),
   )
 }

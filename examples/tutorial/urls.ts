@@ -2,10 +2,10 @@
 import { path, type UrlPattern } from '@latchkey/server'
 import { obtainAuthToken } from 'latchkey'
 import { classicHelloView, loginView } from './classic/views.js'
-import { helloView } from './core/views.js'
+import { HelloView } from './core/views.js'
 
 export const urlpatterns: readonly UrlPattern[] = [
-  path('hello/', helloView),
+  path('hello/', HelloView),
   path('api-token-auth/', obtainAuthToken()),
   path('classic/login/', loginView),
   path('classic/hello/', classicHelloView),

@@ -12,17 +12,18 @@ export const readSettings = async (root) =>
 /** The error table: code -> status and message. */
 export const readErrors = async (root) => (await load(root, 'packages/latchkey/dist/errors.js')).ERRORS
 
+const asked = new Map()
+
 /**
- * The command line as it describes itself.
+ * The command line as it describes itself; each help is asked for once.
  * @returns a function: path of a command -> its help, or null where there is no such command
  */
 export function commandLine(root) {
-  const known = new Map()
   const bin = join(root, 'packages/server/bin/latchkey.js')
   return function help(path) {
-    const key = path.join(' ')
-    if (!known.has(key)) known.set(key, askForHelp(bin, path))
-    return known.get(key)
+    const key = [bin, ...path].join('\n')
+    if (!asked.has(key)) asked.set(key, askForHelp(bin, path))
+    return asked.get(key)
   }
 }
 
@@ -43,22 +44,25 @@ async function askForHelp(bin, path) {
 /** Every command that the help shows, breadth first, groups before what is in them. */
 export async function allCommands(help) {
   const found = []
-  const queue = [[]]
-  for (let path = queue.shift(); path; path = queue.shift()) {
-    const described = await help(path)
-    if (described === null) throw new Error(`latchkey ${path.join(' ')}: is listed, and has no help`)
-    found.push({ path, ...described })
-    queue.push(...described.commands.map(({ name }) => [...path, name]))
+  for (let level = [[]]; level.length > 0; ) {
+    const described = await Promise.all(
+      level.map(async (path) => ({ path, ...((await help(path)) ?? { usage: null }) })),
+    )
+    const missing = described.find(({ usage }) => usage === null)
+    if (missing) throw new Error(`latchkey ${missing.path.join(' ')}: is listed, and has no help`)
+    found.push(...described)
+    level = described.flatMap(({ path, commands }) => commands.map(({ name }) => [...path, name]))
   }
   return found
 }
 
 /**
  * Reads the layout that Commander prints: `Usage:`, a description, and lists under headings that end in a colon.
- * An entry is indented by two and separated from its description by two blanks; deeper lines continue it.
+ * An entry is indented by two and separated from its description by two blanks; deeper lines continue it. A line of
+ * text after the lists begins what `addHelpText` adds.
  */
 export function parseHelp(text) {
-  const result = { text, usage: '', description: '', groups: [], commands: [], flags: [] }
+  const result = { text, usage: '', description: '', after: '', groups: [], commands: [], flags: [] }
   let isUsage = false
   for (const line of text.split('\n')) {
     const usage = /^Usage: (.*)$/.exec(line)?.[1]
@@ -67,6 +71,7 @@ export function parseHelp(text) {
     const group = result.groups.at(-1)
     const last = group?.entries.at(-1)
     if (usage) result.usage = usage
+    else if (result.after || (group && /^\S/.test(line) && !title)) result.after += `${line}\n`
     else if (title) result.groups.push({ title, entries: [] })
     else if (entry && group) group.entries.push({ term: entry[1], text: entry[2] ?? '' })
     else if (/^ {3,}\S/.test(line) && last) last.text = `${last.text} ${line.trim()}`.trim()
@@ -80,7 +85,8 @@ export function parseHelp(text) {
     const flags = term.match(/(?<=^|, )-{1,2}[\w-]+/g)
     const [name] = term.split(/[\s|]/)
     if (flags) result.flags.push(...flags)
-    else if (title !== 'Arguments' && name !== 'help') result.commands.push({ name })
+    else if (result.usage.endsWith('[command]') && title !== 'Arguments' && name !== 'help')
+      result.commands.push({ name })
   }
   return result
 }

@@ -1,7 +1,7 @@
-/** The view of the tutorial's first half: it answers whoever has proved who they are. */
+/** The tutorial's first view: it answers whoever has proved who they are. */
 import { apiView, isAuthenticated } from 'latchkey'
 
-export const helloView = apiView({
+export const HelloView = apiView({
   name: 'Hello',
   permissions: [isAuthenticated],
   get: () => ({ message: 'Hello, World!' }),

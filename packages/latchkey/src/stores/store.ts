@@ -38,7 +38,7 @@ export interface UserRecord extends User {
 
 export type NewUserRecord = Omit<UserRecord, 'id' | 'passwordVersion'>
 
-/** Fields that an update may change; `passwordHash` with `passwordVersion: 'keep'` is a hash upgrade. */
+/** Fields that an update may change. A hash upgrade is not among them: that is `recordLogin`. */
 export interface UserChanges {
   readonly username?: string
   readonly email?: string
@@ -58,7 +58,10 @@ export interface UserSource {
   findById(id: UserId): Promise<UserRecord | null>
   /** The user with exactly this username: case-sensitive, no normalisation. */
   findByUsername(username: string): Promise<UserRecord | null>
-  /** After a login: the new time, and the upgraded hash if there is one. A source may ignore either. */
+  /**
+   * After a login: the new time, and the upgraded hash if there is one. Neither narrows a right: `passwordVersion`
+   * stays, and nothing is published. A source may ignore either.
+   */
   recordLogin?(id: UserId, change: { lastLogin?: Date; passwordHash?: string }): Promise<void>
 }
 
@@ -143,6 +146,7 @@ export interface SessionRecord {
 }
 
 export interface SessionStore {
+  /** Rejects when the digest is taken or the user does not exist: callers make fresh secrets for users they have read. */
   insert(session: SessionRecord): Promise<void>
   /** The session with this digest and, when users live in this store, its user. One statement. */
   findByDigest(digest: Uint8Array): Promise<{ session: SessionRecord; user: UserRecord | null } | null>

@@ -36,18 +36,43 @@ type Look = (settings: LoadedSettings, io: Io) => Promise<string | null> | strin
 /** In this order; settings that cannot be read are E001 and end all others. */
 export const CHECKS: readonly Check[] = Object.freeze([
   settingsCheck(),
-  check('E002', 'error', databaseProblem, 'a command that works says more: `latchkey migrate`, `latchkey showmigrations`'),
+  check('E002', 'error', databaseProblem, '`latchkey settings` prints which database is meant'),
   check('E003', 'error', secretProblem, '`latchkey secret generate` prints a secret for LATCHKEY_SECRET'),
-  check('E004', 'error', sealProblem, 'give the secret that these tokens were sealed under, or reset the tokens'),
+  check(
+    'E004',
+    'error',
+    sealProblem,
+    'give the secret that these tokens were sealed under, or reset the tokens',
+  ),
   check('E005', 'error', urlsProblem, '`export const urlpatterns = [path(…)]`'),
   variablesCheck(),
   deploy('W002', isNotProduction, 'set NODE_ENV=production: then no secret is made up'),
-  deploy('W003', hasDevelopmentSecret, 'set LATCHKEY_SECRET, or LATCHKEY_SECRET_FILE to a file that you keep'),
+  deploy(
+    'W003',
+    hasDevelopmentSecret,
+    'set LATCHKEY_SECRET, or LATCHKEY_SECRET_FILE to a file that you keep',
+  ),
   deploy('W004', hasWeakSecret, 'take what `latchkey secret generate` prints'),
-  deploy('W005', isOpenWithoutProxy, 'put a proxy with TLS in front and name it in LATCHKEY_TRUSTED_PROXIES, or listen on 127.0.0.1'),
-  deploy('W006', trustsEverybody, 'name the addresses of your proxies: else any caller chooses the address that is counted'),
-  deploy('W007', hasNoLoginRate, 'set LATCHKEY_LOGIN_RATE, for example to 10/min: else passwords can be guessed without end'),
-  deploy('W008', isReadableByOthers, 'chmod 600 the database and chmod 700 its folder: it holds password hashes'),
+  deploy(
+    'W005',
+    isOpenWithoutProxy,
+    'put a proxy with TLS in front and name it in LATCHKEY_TRUSTED_PROXIES, or listen on 127.0.0.1',
+  ),
+  deploy(
+    'W006',
+    trustsEverybody,
+    'name the addresses of your proxies: else any caller chooses the address that is counted',
+  ),
+  deploy(
+    'W007',
+    hasNoLoginRate,
+    'set LATCHKEY_LOGIN_RATE, for example to 10/min: else passwords can be guessed without end',
+  ),
+  deploy(
+    'W008',
+    isReadableByOthers,
+    'chmod 600 the database and chmod 700 its folder: it holds password hashes',
+  ),
   deploy('W009', isDebugging, 'unset LATCHKEY_DEBUG'),
 ])
 
@@ -71,7 +96,16 @@ function settingsCheck(): Check {
     deployOnly: false,
     async run({ io, command }) {
       const message = await problemOf(() => loadSettings(io, command))
-      return message === null ? [] : [{ id: 'E001', level: 'error', message, hint: '`latchkey settings` prints what is read from where' }]
+      return message === null
+        ? []
+        : [
+            {
+              id: 'E001',
+              level: 'error',
+              message,
+              hint: '`latchkey settings` prints what is read from where',
+            },
+          ]
     },
   }
 }
@@ -85,10 +119,14 @@ function variablesCheck(): Check {
     deployOnly: false,
     async run({ io }) {
       const known = [...SETTING_KEYS.map((key): string => SETTINGS[key].env), ...OTHER_VARIABLES]
-      const unknown = Object.keys(io.env).filter((name) => name.startsWith('LATCHKEY_') && !known.includes(name))
+      const unknown = Object.keys(io.env).filter(
+        (name) => name.startsWith('LATCHKEY_') && !known.includes(name),
+      )
       return unknown.sort().map((name) => {
         const suggestion = nearest(name, known)
-        const hint = suggestion ? `did you mean ${suggestion}?` : '`latchkey settings --json` names the variables'
+        const hint = suggestion
+          ? `did you mean ${suggestion}?`
+          : '`latchkey settings --json` names the variables'
         return { id: 'W001', level: 'warning', message: `${name} is no setting and has no effect.`, hint }
       })
     },
@@ -113,7 +151,11 @@ function secretProblem(settings: LoadedSettings, io: Io): Promise<string | null>
 /** Whether the next command makes a secret by itself, which `check` must not do: it changes nothing. */
 function willMakeSecret(settings: LoadedSettings): boolean {
   const { secret, secretFile, environment } = settings.values
-  return secret === undefined && environment !== 'production' && !existsSync(secretFile ?? defaultSecretFile(settings))
+  return (
+    secret === undefined &&
+    environment !== 'production' &&
+    !existsSync(secretFile ?? defaultSecretFile(settings))
+  )
 }
 
 /** One token tells: whether the secret belongs to this database. */
@@ -180,7 +222,9 @@ function isReadableByOthers({ values: { database } }: LoadedSettings): string | 
   const exposed = files.find((file) => (statSync(file).mode & 0o077) !== 0)
   if (exposed !== undefined) return `Other users of this machine may read ${exposed}.`
   const folder = dirname(database)
-  return (statSync(folder).mode & 0o002) === 0 ? null : `Other users of this machine may replace files in ${folder}.`
+  return (statSync(folder).mode & 0o002) === 0
+    ? null
+    : `Other users of this machine may replace files in ${folder}.`
 }
 
 function isDebugging({ values }: LoadedSettings): string | null {

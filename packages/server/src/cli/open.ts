@@ -42,13 +42,17 @@ export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
   }
   const file = secretFile ?? defaultSecretFile(settings)
   if (isProduction) readSecretFile(file)
-  else if (readOrMakeSecretFile(file).made) note(io, `Made a new secret in ${file}; keep it with the database.`)
+  else if (readOrMakeSecretFile(file).made)
+    note(io, `Made a new secret in ${file}; keep it with the database.`)
   // A function: a running server reads the file again after a rotation.
   return { source: () => readSecretFile(file), file, isDevelopment: secretFile === undefined }
 }
 
 /** Opens an existing database. Throws `CommandError` where there is none: only `migrate` makes one. */
-export function openStore({ values }: LoadedSettings, migrate: 'create' | 'existing' = 'existing'): SqliteStore {
+export function openStore(
+  { values }: LoadedSettings,
+  migrate: 'create' | 'existing' = 'existing',
+): SqliteStore {
   if (migrate === 'existing' && existsSync(dirname(values.database)) && !existsSync(values.database)) {
     throw new CommandError(`${values.database}: no such table: run \`latchkey migrate\``)
   }
@@ -78,7 +82,11 @@ export async function open(io: Io, settings: LoadedSettings): Promise<Opened> {
   try {
     await requireMigrated(store)
     const secret = findSecret(io, settings)
-    return { store, secret, latchkey: createLatchkey({ store, secret: secret.source, ...optionsOf(settings) }) }
+    return {
+      store,
+      secret,
+      latchkey: createLatchkey({ store, secret: secret.source, ...optionsOf(settings) }),
+    }
   } catch (error) {
     await store.close()
     throw error instanceof TypeError ? new CommandError(error.message, { cause: error }) : error

@@ -80,7 +80,11 @@ export function printJson(io: Io, value: unknown): void {
  * Rows under headings, columns two blanks apart. Nothing at all is printed for no rows: a script counts lines, and
  * people get a note.
  */
-export function printTable(io: Io, headings: readonly string[], rows: ReadonlyArray<readonly string[]>): void {
+export function printTable(
+  io: Io,
+  headings: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+): void {
   const cells = [headings, ...rows].map((row) => row.map(printable))
   const widths = headings.map((_, column) => Math.max(...cells.map((row) => [...(row[column] ?? '')].length)))
   for (const row of cells) {
@@ -99,7 +103,10 @@ export function timeText(time: Date | null): string {
  * letters around: those are printed as `\u001b`.
  */
 export function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeOf)
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    escapeOf,
+  )
 }
 
 function escapeOf(character: string): string {

@@ -108,7 +108,9 @@ const MAX_STDIN_CHARACTERS = 65_536
 /** The first line of standard input, for `--password-stdin`. Throws `CommandError` on a terminal, and when it is empty. */
 export async function passwordFromStdin(io: Io): Promise<string> {
   if (io.stdin.isTTY) {
-    throw new CommandError('--password-stdin reads a pipe: `latchkey … --password-stdin < file`; leave it out to be asked')
+    throw new CommandError(
+      '--password-stdin reads a pipe: `latchkey … --password-stdin < file`; leave it out to be asked',
+    )
   }
   const decoder = new StringDecoder('utf8')
   let text = ''

@@ -1,7 +1,13 @@
 /** What a command is given: the outside world and its settings. `main.ts` makes it, `open.ts` builds on it. */
 import type { Command } from 'commander'
 import { type LatchkeyConfig, loadConfig } from '../settings/config-file.js'
-import { type ResolvedSettings, resolveSettings, SETTING_KEYS, SETTINGS, type SettingRow } from '../settings/settings.js'
+import {
+  type ResolvedSettings,
+  resolveSettings,
+  SETTING_KEYS,
+  SETTINGS,
+  type SettingRow,
+} from '../settings/settings.js'
 import type { Io } from './output.js'
 
 /** Settings as a command sees them, with the code of the config file. */
@@ -19,13 +25,16 @@ export function withSettings(command: Command, scope: SettingRow['scope'] = 'all
     const row: SettingRow = SETTINGS[key]
     if (row.flag === null || (row.scope === 'serve' && scope === 'all')) continue
     const takesValue = row.kind !== 'switch'
-    const shown = takesValue && row.default !== undefined ? ` (default: ${String(row.default) || 'none'})` : ''
+    const shown =
+      takesValue && row.default !== undefined ? ` (default: ${String(row.default) || 'none'})` : ''
     command.option(takesValue ? `${row.flag} <${PLACEHOLDERS[row.kind]}>` : row.flag, row.description + shown)
   }
   return command
 }
 
-const PLACEHOLDERS: { readonly [K in Exclude<SettingRow['kind'], 'switch'>]: string } & { readonly switch?: never } = {
+const PLACEHOLDERS: { readonly [K in Exclude<SettingRow['kind'], 'switch'>]: string } & {
+  readonly switch?: never
+} = {
   text: 'text',
   path: 'file',
   database: 'file',

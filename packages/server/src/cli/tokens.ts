@@ -25,5 +25,13 @@ export const TOKEN_HEADINGS = ['ID', 'USER', 'POLICY', 'HINT', 'NAME', 'CREATED'
 /** A token as a row under `TOKEN_HEADINGS`. */
 export function tokenCells(token: Token, username: string | undefined): readonly string[] {
   const { id, policy, userId, hint, name, createdAt, expiresAt } = token
-  return [String(id), username ?? `#${userId}`, policy, hint, name || '-', timeText(createdAt), timeText(expiresAt)]
+  return [
+    String(id),
+    username ?? `#${userId}`,
+    policy,
+    hint,
+    name || '-',
+    timeText(createdAt),
+    timeText(expiresAt),
+  ]
 }

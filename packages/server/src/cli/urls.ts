@@ -13,7 +13,10 @@ export function defaultUrls(cwd: string): string {
 }
 
 /** @throws SettingsError when the module does not load or exports no `urlpatterns` */
-export async function findUrlpatterns(io: Io, { values, config }: LoadedSettings): Promise<readonly UrlPattern[]> {
+export async function findUrlpatterns(
+  io: Io,
+  { values, config }: LoadedSettings,
+): Promise<readonly UrlPattern[]> {
   if (config.urlpatterns !== undefined) return checkedUrlpatterns('latchkey.config', config.urlpatterns)
   const module = values.urls ?? [defaultUrls(io.cwd)].find((file) => existsSync(file))
   return module === undefined ? builtInUrlpatterns() : loadUrlpatterns(module)

@@ -16,7 +16,8 @@ export class UsageError extends Error {
 const WORDS: Readonly<Record<string, (quoted: string, text: string) => string>> = {
   'commander.missingArgument': (name) => `the following arguments are required: ${name}`,
   'commander.unknownOption': (_name, text) => text.replace(/^unknown option/, 'unrecognized arguments:'),
-  'commander.excessArguments': (_name, text) => text.replace(/^too many arguments( for '[^']*')?\. /, 'too many arguments: '),
+  'commander.excessArguments': (_name, text) =>
+    text.replace(/^too many arguments( for '[^']*')?\. /, 'too many arguments: '),
 }
 
 /** Makes Commander throw instead of printing and exiting, in this command and all below it. */

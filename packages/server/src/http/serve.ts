@@ -85,8 +85,10 @@ function refuse(socket: Socket, status: number, detail: string): void {
 
 async function shutDown(server: Server, shutdownSeconds: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
+  // A connection that is kept alive becomes idle when its last answer is out, and would stay until its timeout.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
   const giveUp = setTimeout(() => server.closeAllConnections(), shutdownSeconds * 1000)
   await closed
+  clearInterval(sweep)
   clearTimeout(giveUp)
 }

@@ -77,8 +77,10 @@ async function loadModule(file: string): Promise<Readonly<Record<string, unknown
   try {
     return await jiti.import<Record<string, unknown>>(file)
   } catch (error) {
-    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
-    throw Object.assign(new SettingsError(basename(file), `does not load: ${reason}`), { cause: error })
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    throw Object.assign(new SettingsError(basename(file), `does not load: ${reason.trim()}`), {
+      cause: error,
+    })
   }
 }
 
@@ -87,7 +89,10 @@ function refuseUnknown(name: string, config: object): void {
   for (const key of Object.keys(config)) {
     if (known.includes(key)) continue
     const suggestion = nearest(key, known)
-    throw new SettingsError(name, `'${key}' is not a setting${suggestion ? `; did you mean '${suggestion}'?` : ''}`)
+    throw new SettingsError(
+      name,
+      `'${key}' is not a setting${suggestion ? `; did you mean '${suggestion}'?` : ''}`,
+    )
   }
   for (const key of CODE_KEYS) {
     const value: unknown = Reflect.get(config, key)

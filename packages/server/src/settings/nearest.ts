@@ -1,11 +1,11 @@
 /** "Did you mean": the known name that is nearest to one that is not. Settings, environment and commands ask. */
 
-/** The nearest of `names`, or undefined when none is near: at most a third of the letters may be wrong. */
+/** The nearest of `names`, or undefined when none is near: two letters, or a third of them, may be wrong. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const wanted = name.toLowerCase()
   const ranked = names
     .map((candidate) => ({ candidate, distance: editDistance(wanted, candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(name.length, candidate.length) / 3)
+    .filter(({ candidate, distance }) => distance <= Math.max(2, candidate.length / 3))
     .sort((a, b) => a.distance - b.distance)
   return ranked[0]?.candidate
 }

@@ -39,8 +39,12 @@ export function readSecretFile(path: string): readonly string[] {
  * Reads the file, or makes it with a new secret (0600, in a folder of 0700). Of several processes that start at once
  * one makes it and all get the same secret: the file appears under its name only when it is complete.
  */
-export function readOrMakeSecretFile(path: string): { readonly secrets: readonly string[]; readonly made: boolean } {
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return { secrets: readSecretFile(path), made: false }
+export function readOrMakeSecretFile(path: string): {
+  readonly secrets: readonly string[]
+  readonly made: boolean
+} {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined)
+    return { secrets: readSecretFile(path), made: false }
   let made = true
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -72,7 +76,10 @@ export async function changeSecretFile<T>(
     closeSync(openSync(lock, 'wx', 0o600))
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw new SettingsError(path, `cannot be changed: ${codeOf(error)}`)
-    throw new SettingsError(path, `another rotation is at work; if none is, one was interrupted: remove ${lock}`)
+    throw new SettingsError(
+      path,
+      `another rotation is at work; if none is, one was interrupted: remove ${lock}`,
+    )
   }
   try {
     return await work((secrets) => writeWith(path, secrets, (temporary) => renameSync(temporary, path)))
@@ -86,7 +93,10 @@ function readLines(path: string): readonly string[] {
     const lines = readFileSync(path, 'utf8').split('\n')
     return lines.map((line) => line.trim()).filter((line) => line !== '')
   } catch (error) {
-    throw new SettingsError(path, codeOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${codeOf(error)}`)
+    throw new SettingsError(
+      path,
+      codeOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${codeOf(error)}`,
+    )
   }
 }
 

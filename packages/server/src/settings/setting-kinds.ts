@@ -48,7 +48,8 @@ const READERS: { readonly [K in SettingKind]: Reader } = {
   database: (raw, _row, { baseFolder }) => resolve(baseFolder, sqlitePath(text(raw))),
   integer(raw, { min = 0, max = Number.MAX_SAFE_INTEGER }, { isText }) {
     const number = isText && /^-?\d{1,16}$/.test(String(raw)) ? Number(raw) : raw
-    if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max) return number
+    if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max)
+      return number
     throw new Problem(`must be a whole number from ${min} to ${max}${got(raw)}`)
   },
   switch(raw, _row, { isText }) {
@@ -62,13 +63,17 @@ const READERS: { readonly [K in SettingKind]: Reader } = {
       parseRate(text(raw))
       return text(raw)
     } catch {
-      throw new Problem(`must look like 10/min (s, min, hour or day), or be ${isText ? 'off' : 'null'}${got(raw)}`)
+      throw new Problem(
+        `must look like 10/min (s, min, hour or day), or be ${isText ? 'off' : 'null'}${got(raw)}`,
+      )
     }
   },
   secrets(raw, _row, { isText }) {
     const secrets = listOf(raw, isText || typeof raw === 'string')
     if (secrets.length > 0 && secrets.every((secret) => secret.length >= MIN_SECRET_LENGTH)) return secrets
-    throw new Problem(`must have at least ${MIN_SECRET_LENGTH} characters (several: separated by commas, newest first)`)
+    throw new Problem(
+      `must have at least ${MIN_SECRET_LENGTH} characters (several: separated by commas, newest first)`,
+    )
   },
   addresses(raw, _row, { isText }) {
     const addresses = listOf(raw, isText)

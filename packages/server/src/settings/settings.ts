@@ -37,7 +37,8 @@ export const SETTINGS = Object.freeze({
     default: undefined,
     secret: true,
     scope: 'all',
-    description: 'seals tokens at rest; 32 or more random characters; several, separated by commas: newest first',
+    description:
+      'seals tokens at rest; 32 or more random characters; several, separated by commas: newest first',
   },
   secretFile: {
     kind: 'path',
@@ -45,7 +46,8 @@ export const SETTINGS = Object.freeze({
     flag: '--secret-file',
     default: undefined,
     scope: 'all',
-    description: 'file with the secret, one a line, newest first (default: .latchkey/secret beside the database)',
+    description:
+      'file with the secret, one a line, newest first (default: .latchkey/secret beside the database)',
   },
   environment: {
     kind: 'text',
@@ -247,7 +249,10 @@ interface Candidate {
   readonly baseFolder: string
 }
 
-function candidateOf(key: SettingKey, { config = {}, configFile, env, flags, cwd }: ResolveOptions): Candidate {
+function candidateOf(
+  key: SettingKey,
+  { config = {}, configFile, env, flags, cwd }: ResolveOptions,
+): Candidate {
   const row: SettingRow = SETTINGS[key]
   const text = env[row.env]?.trim()
   if (flags[key] !== undefined) {

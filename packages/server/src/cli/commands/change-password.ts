@@ -58,7 +58,12 @@ async function dialogue(io: Io, latchkey: Latchkey, user: User, flags: Flags): P
 const MISMATCH = 'Passwords do not match. Please try again.'
 
 /** What the validators refuse; nothing when the password is set. */
-async function trySet(latchkey: Latchkey, user: User, password: string, flags: Flags): Promise<readonly string[]> {
+async function trySet(
+  latchkey: Latchkey,
+  user: User,
+  password: string,
+  flags: Flags,
+): Promise<readonly string[]> {
   if (password === '') return ["Blank passwords aren't allowed."]
   try {
     await latchkey.users.setPassword(user, password, { allowWeakPassword: flags.allowWeakPassword === true })

@@ -15,7 +15,9 @@ export function checkCommand(io: Io): Command {
     .description('check settings, database, secret and urls; exit code 1 when something is wrong')
     .option('--deploy', 'also warn of what is unwise in production')
     .addOption(
-      new Option('--fail-level <level>', 'what makes the exit code 1').choices(['error', 'warning']).default('error'),
+      new Option('--fail-level <level>', 'what makes the exit code 1')
+        .choices(['error', 'warning'])
+        .default('error'),
     )
     .option('--json', 'print one JSON document')
     .action(async ({ deploy = false, failLevel, json }: Flags) => {
@@ -42,6 +44,7 @@ function printFindings(io: Io, findings: readonly Finding[]): void {
     }
     if (some.length > 0) printLine(io, '')
   }
-  const count = findings.length === 0 ? 'no issues' : `${findings.length} issue${findings.length === 1 ? '' : 's'}`
+  const count =
+    findings.length === 0 ? 'no issues' : `${findings.length} issue${findings.length === 1 ? '' : 's'}`
   printLine(io, `System check identified ${count}.`)
 }

@@ -39,7 +39,10 @@ export function createUserCommand(io: Io, name: string, kind: Kind): Command {
       const settings = await loadSettings(io, command)
       await withLatchkey(io, settings, async ({ latchkey }) => {
         const wanted = username ?? flags.username
-        const user = await create(io, latchkey, kind, { ...flags, ...(wanted === undefined ? {} : { username: wanted }) })
+        const user = await create(io, latchkey, kind, {
+          ...flags,
+          ...(wanted === undefined ? {} : { username: wanted }),
+        })
         if (flags.json) printJson(io, userJson(user))
         else printLine(io, `${user.isSuperuser ? 'Superuser' : 'User'} created successfully.`)
       })
@@ -48,7 +51,10 @@ export function createUserCommand(io: Io, name: string, kind: Kind): Command {
     command.option('--staff', 'the user passes isAdminUser')
     command.option('--superuser', 'the user may do everything')
   } else {
-    command.addHelpText('after', `\nWith --noinput the password is that of ${PASSWORD_VARIABLE}; without it, none works.`)
+    command.addHelpText(
+      'after',
+      `\nWith --noinput the password is that of ${PASSWORD_VARIABLE}; without it, none works.`,
+    )
   }
   return withSettings(command)
 }
@@ -61,8 +67,13 @@ async function create(io: Io, latchkey: Latchkey, kind: Kind, flags: Flags): Pro
   if (isSilent || flags.passwordStdin) {
     const option = isSilent ? '--noinput' : '--password-stdin'
     if (flags.username === undefined) throw new CommandError(`You must use --username with ${option}.`)
-    const password = flags.passwordStdin ? await passwordFromStdin(io) : isSuperuser ? io.env[PASSWORD_VARIABLE] : undefined
-    if (!password) note(io, `No password will work until \`latchkey changepassword ${flags.username}\` sets one.`)
+    const password = flags.passwordStdin
+      ? await passwordFromStdin(io)
+      : isSuperuser
+        ? io.env[PASSWORD_VARIABLE]
+        : undefined
+    if (!password)
+      note(io, `No password will work until \`latchkey changepassword ${flags.username}\` sets one.`)
     return createOrRefuse(latchkey, {
       username: flags.username,
       email,
@@ -92,7 +103,9 @@ async function dialogue(
 ): Promise<User> {
   const prompt = new Prompt(io)
   if (!prompt.isPossible) {
-    const way = options.isSuperuser ? `--noinput with ${PASSWORD_VARIABLE}, or --password-stdin` : '--password-stdin or --noinput'
+    const way = options.isSuperuser
+      ? `--noinput with ${PASSWORD_VARIABLE}, or --password-stdin`
+      : '--password-stdin or --noinput'
     throw new CommandError(`there is no terminal to ask for a password: use ${way}`)
   }
   const username = await askUsername(io, prompt, latchkey, flags.username)
@@ -115,8 +128,14 @@ async function dialogue(
 }
 
 /** Asks until the name is free. A name that was given on the command line is refused at once. */
-async function askUsername(io: Io, prompt: Prompt, latchkey: Latchkey, given: string | undefined): Promise<string> {
-  const isTaken = async (name: string) => (await latchkey.users.findByUsername(name.normalize('NFKC'))) !== null
+async function askUsername(
+  io: Io,
+  prompt: Prompt,
+  latchkey: Latchkey,
+  given: string | undefined,
+): Promise<string> {
+  const isTaken = async (name: string) =>
+    (await latchkey.users.findByUsername(name.normalize('NFKC'))) !== null
   if (given !== undefined) {
     if (await isTaken(given)) throw new CommandError('That username is already taken.')
     return given

@@ -51,8 +51,12 @@ async function resealOnly(io: Io, settings: LoadedSettings, { dropOld }: RotateF
   if (dropOld) throw new CommandError('--drop-old changes a secret file: LATCHKEY_SECRET is yours to change')
   await reseal(io, settings)
   if ((settings.values.secret ?? []).length < 2) {
-    note(io, 'LATCHKEY_SECRET has one secret: to rotate, put a new one and a comma in front of it, and run this again.')
-  } else note(io, 'LATCHKEY_SECRET needs only its first secret now: drop the others, and restart the servers.')
+    note(
+      io,
+      'LATCHKEY_SECRET has one secret: to rotate, put a new one and a comma in front of it, and run this again.',
+    )
+  } else
+    note(io, 'LATCHKEY_SECRET needs only its first secret now: drop the others, and restart the servers.')
 }
 
 interface SecretFile {
@@ -84,5 +88,7 @@ async function reseal(io: Io, settings: LoadedSettings): Promise<void> {
   const { resealed, unopened } = await withLatchkey(io, settings, ({ latchkey }) => latchkey.tokens.reseal())
   printLine(io, `Sealed ${resealed} token${resealed === 1 ? '' : 's'} under the newest secret.`)
   if (unopened === 0) return
-  throw new CommandError(`${unopened} sealed under a secret that is not at hand: add it as an older one, or reset these tokens`)
+  throw new CommandError(
+    `${unopened} sealed under a secret that is not at hand: add it as an older one, or reset these tokens`,
+  )
 }

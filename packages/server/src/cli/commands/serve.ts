@@ -6,6 +6,7 @@ import { withLatchkey } from '../open.js'
 import { CommandError, type Io, note } from '../output.js'
 import { type LoadedSettings, loadSettings, withSettings } from '../session.js'
 import { findUrlpatterns } from '../urls.js'
+import { UsageError } from '../usage.js'
 
 export function serveCommand(io: Io): Command {
   const command = new Command('serve')
@@ -13,7 +14,11 @@ export function serveCommand(io: Io): Command {
     .description('serve the project over HTTP until SIGINT or SIGTERM')
     .argument('[addr:port]', 'where to listen: 8000, 0.0.0.0:8000 or [::1]:8000')
     .action(async (address: string | undefined) => {
-      const settings = await loadSettings(io, command, address === undefined ? {} : parseAddress(address))
+      const settings = await loadSettings(
+        io,
+        command,
+        address === undefined ? {} : parseAddress(command, address),
+      )
       await withLatchkey(io, settings, async ({ latchkey }) => {
         const app = createApp(latchkey, await findUrlpatterns(io, settings))
         const server = await listen(app, settings)
@@ -27,11 +32,11 @@ export function serveCommand(io: Io): Command {
 }
 
 /** Django's `addrport`: a port, or an address and a port. Both are checked as the flags are. */
-function parseAddress(text: string): { readonly host?: string; readonly port: string } {
+function parseAddress(command: Command, text: string): { readonly host?: string; readonly port: string } {
   const match = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(text)
   const [, ipv6, name, port] = match ?? []
   if (port === undefined) {
-    throw new CommandError(`"${text}" is not a valid port number or address:port pair.`)
+    throw new UsageError(command, `"${text}" is not a valid port number or address:port pair.`)
   }
   const host = ipv6 ?? name
   return host === undefined ? { port } : { host, port }

@@ -15,7 +15,10 @@ export function settingsCommand(io: Io): Command {
       const settings = await loadSettings(io, command)
       const rows = SETTING_KEYS.map((key) => ({ key, ...shown(io, settings, key) }))
       if (json) {
-        printJson(io, Object.fromEntries(rows.map(({ key, value, source, env }) => [key, { value, source, env }])))
+        printJson(
+          io,
+          Object.fromEntries(rows.map(({ key, value, source, env }) => [key, { value, source, env }])),
+        )
         return
       }
       const cells = rows.map(({ key, value, source }) => [key, textOf(value), source])

@@ -13,7 +13,9 @@ export function showMigrationsCommand(io: Io): Command {
     .action(async ({ json }: { json?: boolean }) => {
       const migrations = await migrationsOf(await loadSettings(io, command))
       if (json) printJson(io, migrations)
-      else for (const { name, appliedAt } of migrations) printLine(io, ` [${appliedAt === null ? ' ' : 'X'}] ${name}`)
+      else
+        for (const { name, appliedAt } of migrations)
+          printLine(io, ` [${appliedAt === null ? ' ' : 'X'}] ${name}`)
     })
   return withSettings(command)
 }

@@ -28,9 +28,12 @@ const RESERVED = ['node_modules', 'favicon.ico', 'latchkey', 'test', 'core']
 /** A name for npm and for JavaScript at once: `my-api`, `my_api`. */
 function refuseName(name: string): void {
   if (!/^[a-z][a-z0-9_-]{0,99}$/.test(name)) {
-    throw new CommandError(`'${name}' is not a valid project name: use lower-case letters, digits, - and _, a letter first`)
+    throw new CommandError(
+      `'${name}' is not a valid project name: use lower-case letters, digits, - and _, a letter first`,
+    )
   }
-  if (RESERVED.includes(name)) throw new CommandError(`'${name}' is the name of something else: choose another one`)
+  if (RESERVED.includes(name))
+    throw new CommandError(`'${name}' is the name of something else: choose another one`)
 }
 
 function refuseUsedFolder(folder: string): void {
@@ -47,11 +50,16 @@ function refuseUsedFolder(folder: string): void {
  */
 function writeTemplate(folder: string, words: Readonly<Record<string, string>>): readonly string[] {
   const root = fileURLToPath(new URL('../../../templates/project/', import.meta.url))
-  const templates = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const templates = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
   const files = templates.map((entry) => relative(root, join(entry.parentPath, entry.name))).sort()
   return files.map((file) => {
     const target = file.replace(/\.tmpl$/, '').replace(/(^|[\\/])dot-/, '$1.')
-    const text = readFileSync(join(root, file), 'utf8').replace(/\{\{(\w+)\}\}/g, (_, word: string) => words[word] ?? '')
+    const text = readFileSync(join(root, file), 'utf8').replace(
+      /\{\{(\w+)\}\}/g,
+      (_, word: string) => words[word] ?? '',
+    )
     try {
       mkdirSync(dirname(join(folder, target)), { recursive: true })
       writeFileSync(join(folder, target), text, { flag: 'wx' })

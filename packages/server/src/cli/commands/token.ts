@@ -24,16 +24,22 @@ function createCommand(io: Io): Command {
     .option('-r, --reset', 'revoke the present token and issue a new one')
     .option('--name <name>', 'a label for a new token')
     .option('--json', 'print one JSON document')
-    .action(async (username: string, { reset = false, name, json }: { reset?: boolean; name?: string; json?: boolean }) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
-        const user = await findUser(latchkey, username)
-        const issued = await resetOrGet(latchkey, user, { reset, ...(name === undefined ? {} : { name }) })
-        const { token, secret, created } = issued
-        if (!created && name !== undefined) note(io, `${username} has a token already: its name stays as it is.`)
-        if (json) printJson(io, { ...tokenJson(token, username), created, token: secret.reveal() })
-        else printLine(io, secret.reveal())
-      })
-    })
+    .action(
+      async (
+        username: string,
+        { reset = false, name, json }: { reset?: boolean; name?: string; json?: boolean },
+      ) => {
+        await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+          const user = await findUser(latchkey, username)
+          const issued = await resetOrGet(latchkey, user, { reset, ...(name === undefined ? {} : { name }) })
+          const { token, secret, created } = issued
+          if (!created && name !== undefined)
+            note(io, `${username} has a token already: its name stays as it is.`)
+          if (json) printJson(io, { ...tokenJson(token, username), created, token: secret.reveal() })
+          else printLine(io, secret.reveal())
+        })
+      },
+    )
   return withSettings(command)
 }
 
@@ -44,14 +50,23 @@ function listCommand(io: Io): Command {
     .option('--json', 'print one JSON document')
     .action(async ({ user: username, json }: { user?: string; json?: boolean }) => {
       await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
-        const owners = username === undefined ? await latchkey.users.list() : [await findUser(latchkey, username)]
+        const owners =
+          username === undefined ? await latchkey.users.list() : [await findUser(latchkey, username)]
         const names = new Map(owners.map((user) => [user.id, user.username]))
         const [owner] = username === undefined ? [] : owners
         const tokens = await latchkey.tokens.list(owner === undefined ? {} : { user: owner })
         if (json) {
-          printJson(io, tokens.map((token) => tokenJson(token, names.get(token.userId))))
+          printJson(
+            io,
+            tokens.map((token) => tokenJson(token, names.get(token.userId))),
+          )
         } else if (tokens.length === 0) note(io, 'No tokens.')
-        else printTable(io, TOKEN_HEADINGS, tokens.map((token) => tokenCells(token, names.get(token.userId))))
+        else
+          printTable(
+            io,
+            TOKEN_HEADINGS,
+            tokens.map((token) => tokenCells(token, names.get(token.userId))),
+          )
       })
     })
   return withSettings(command)
@@ -87,7 +102,8 @@ function revokeCommand(io: Io): Command {
     .argument('[id]', 'as in `latchkey token list`')
     .option('--user <username>', "all of this user's tokens")
     .action(async (id: string | undefined, { user: username }: { user?: string }) => {
-      if ((id === undefined) === (username === undefined)) throw new UsageError(command, 'give an id or --user, one of them')
+      if ((id === undefined) === (username === undefined))
+        throw new UsageError(command, 'give an id or --user, one of them')
       await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
         if (id !== undefined) {
           const token = await findToken(latchkey, id)

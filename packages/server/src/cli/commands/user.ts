@@ -38,7 +38,11 @@ function listCommand(io: Io): Command {
             timeText(user.dateJoined),
             timeText(user.lastLogin),
           ])
-          printTable(io, ['ID', 'USERNAME', 'EMAIL', 'ACTIVE', 'STAFF', 'SUPERUSER', 'JOINED', 'LAST LOGIN'], rows)
+          printTable(
+            io,
+            ['ID', 'USERNAME', 'EMAIL', 'ACTIVE', 'STAFF', 'SUPERUSER', 'JOINED', 'LAST LOGIN'],
+            rows,
+          )
         }
       })
     })
