@@ -1,15 +1,14 @@
 /** Prevents docs that lie: every command, setting, link and example in them is checked against what was built. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative, resolve, sep } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ROOT } from './ensure-installed.mjs'
 import { referencePages } from './generate-reference.mjs'
-import { inlineCode, linkFaults, readMarkdown } from './lib/markdown.mjs'
+import { docPages, inlineCode, linkFaults, REQUIRED, readMarkdown } from './lib/markdown.mjs'
 import { commandFault, invocations, typedLines } from './lib/shell.mjs'
 import { compileSnippets } from './lib/snippets.mjs'
 import { allCommands, commandLine, readErrors, readSettings } from './lib/surface.mjs'
 
-const REQUIRED = ['README.md', 'CONTRIBUTING.md']
 /** What a block may call itself. `text` is for what is neither code nor commands. */
 const SHELLS = ['sh', 'console', 'bash']
 const COMPILED = ['ts', 'typescript', 'js']
@@ -28,21 +27,6 @@ const OTHERS = [
 ]
 
 const VARIABLES = /\bLATCHKEY_[A-Z0-9_]*[A-Z0-9]\b/g
-
-/** Every page of the docs, as paths below the root. */
-export function docPages(root) {
-  const below = (folder) =>
-    existsSync(join(root, folder))
-      ? readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-          .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
-          .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      : []
-  const folders = existsSync(join(root, 'packages')) ? readdirSync(join(root, 'packages')) : []
-  const readmes = folders
-    .map((name) => `packages/${name}/README.md`)
-    .filter((path) => existsSync(join(root, path)))
-  return [...REQUIRED.filter((path) => existsSync(join(root, path))), ...below('docs').sort(), ...readmes]
-}
 
 /** @returns {Promise<string[]>} everything that is wrong, each with page and line */
 export async function docFaults(root = ROOT) {

@@ -36,26 +36,48 @@ export async function ensureInstalled(root = ROOT) {
   if (fault) throw new Error(fault)
   const reason = installReason(root)
   if (reason) {
-    const verb = existsSync(join(root, 'package-lock.json')) ? 'ci' : 'install'
-    console.log(`Installing dependencies (npm ${verb}): ${reason}.`)
+    console.log(`Installing dependencies: ${reason}.`)
     console.log('SQLite is compiled for about a minute where its prebuilt binary cannot be downloaded.')
-    await npm(root, 'Installing', [verb, '--no-audit', '--no-fund', '--loglevel=error'])
+    await install(root)
   }
   if (await sqliteLoads(root)) return
   console.log(`Compiling SQLite for Node ${process.versions.node} (about a minute).`)
-  await npm(root, 'Compiling', ['rebuild', 'better-sqlite3', '--loglevel=error'])
-  if (!(await sqliteLoads(root)))
-    throw new Error('better-sqlite3 does not load; try: npm rebuild better-sqlite3')
+  const { code, output } = await npm(root, ['rebuild', 'better-sqlite3'])
+  if (code === 0 && (await sqliteLoads(root))) return
+  throw new Error(`${output.trim()}\nbetter-sqlite3 does not load; try: npm rebuild better-sqlite3`)
 }
 
-async function npm(root, doing, args) {
+/**
+ * `npm ci`, else `npm install`: a lock file that was written where the packages for other platforms could not be
+ * reached does not list them, and `npm ci` refuses it everywhere. Neither changes package-lock.json.
+ */
+async function install(root) {
+  const attempts = existsSync(join(root, 'package-lock.json'))
+    ? [['ci'], ['install', '--no-save']]
+    : [['install']]
+  const outputs = []
+  for (const args of attempts) {
+    const { code, output } = await npm(root, args)
+    if (code === 0) return console.log(`  npm ${args[0]}: done`)
+    outputs.push(`npm ${args.join(' ')}: exit code ${code}\n${output.trim()}`)
+    console.log(`  npm ${args[0]}: failed${args === attempts.at(-1) ? '' : '; trying npm install'}`)
+  }
+  throw new Error(
+    `${outputs.join('\n\n')}\n\nThe dependencies could not be installed; npm's words are above.`,
+  )
+}
+
+/** Runs npm with a line of progress every 15 seconds; what it prints is kept for the case that it fails. */
+async function npm(root, args) {
   const started = Date.now()
   const tick = setInterval(() => {
-    console.log(`  ${doing.toLowerCase()} … ${Math.round((Date.now() - started) / 1000)} s`)
+    console.log(`  npm ${args[0]}: ${Math.round((Date.now() - started) / 1000)} s`)
   }, 15_000)
   const { command, args: before } = npmCommand()
-  const { code } = await run(command, [...before, ...args], { cwd: root }).finally(() => clearInterval(tick))
-  if (code !== 0) throw new Error(`npm ${args[0]} failed with exit code ${code}; its message is above.`)
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
+  return run(command, [...before, ...args, ...quiet], { cwd: root, capture: true }).finally(() =>
+    clearInterval(tick),
+  )
 }
 
 /** A switch of the Node version leaves a native module behind that no longer loads: try it, in a process of its own. */

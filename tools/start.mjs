@@ -30,7 +30,7 @@ function readOptions() {
     throw new Stop(`${error.message}\n${USAGE}`)
   }
   if (values.help) return null
-  const port = Number(values.port ?? process.env.PORT ?? 8000)
+  const port = Number(values.port ?? (process.env.PORT || 8000))
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new Stop('--port: must be a number from 1 to 65535')
   return { port, data: resolve(ROOT, values.data ?? '.latchkey') }

@@ -1,7 +1,29 @@
 /** Prevents docs checks from guessing: one reader of Markdown that knows code blocks, inline code, headings and links. */
 
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+
+/** Pages that every repository must have. */
+export const REQUIRED = ['README.md', 'CONTRIBUTING.md']
+
+/** Every page of the docs, as paths below the root. */
+export function docPages(root) {
+  const below = (folder) =>
+    existsSync(join(root, folder))
+      ? readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
+          .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      : []
+
+  const readmes = ['packages', 'examples']
+    .flatMap((folder) =>
+      existsSync(join(root, folder))
+        ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}/README.md`)
+        : [],
+    )
+    .filter((path) => existsSync(join(root, path)))
+  return [...REQUIRED.filter((path) => existsSync(join(root, path))), ...below('docs').sort(), ...readmes]
+}
 
 /**
  * @param {string} text

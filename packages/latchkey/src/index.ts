@@ -60,6 +60,7 @@ export type {
 } from './tokens/token-service.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
 export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
+export { normalizeUsername, usernameErrors } from './users/username.js'
 export { apiView, type MethodName } from './views/api-view.js'
 export type { ErrorListener } from './views/error-answer.js'
 export { charField, type Fields, validateFields } from './views/fields.js'

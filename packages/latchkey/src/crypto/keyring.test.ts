@@ -55,6 +55,18 @@ describe('Keyring', () => {
     expect(keyring.unseal(rotated, context)).toBe('secret')
   })
 
+  it('seals under the newest secret of a live source, and goes on when the source cannot be read', () => {
+    let secrets: readonly string[] | null = [A]
+    const keyring = new Keyring(() => {
+      if (secrets === null) throw new Error('the file is gone')
+      return secrets
+    })
+    secrets = [B, A]
+    expect(new Keyring(B).unseal(keyring.seal('secret', context), context)).toBe('secret')
+    secrets = null
+    expect(keyring.unseal(keyring.seal('secret', context), context)).toBe('secret')
+  })
+
   it('refuses a secret that is missing or short', () => {
     for (const wrong of ['', 'short', [], [A, 'short']]) expect(() => new Keyring(wrong)).toThrow(/^secret:/)
   })

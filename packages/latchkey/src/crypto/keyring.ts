@@ -24,6 +24,8 @@ interface SealingKey {
 
 export class Keyring {
   readonly #source: () => readonly string[]
+  /** Whether the source can change while the server runs. */
+  readonly #isLive: boolean
   #keys: readonly SealingKey[]
 
   /**
@@ -33,6 +35,7 @@ export class Keyring {
   constructor(source: SecretSource) {
     this.#source =
       typeof source === 'function' ? source : () => (typeof source === 'string' ? [source] : source)
+    this.#isLive = typeof source === 'function'
     this.#keys = this.#read()
   }
 
@@ -43,9 +46,11 @@ export class Keyring {
 
   /**
    * `version | key id | nonce | ciphertext | tag` under the newest key. `context` must be given again to unseal: it
-   * binds the sealed bytes to their row, so that bytes moved to another row do not open.
+   * binds the sealed bytes to their row, so that bytes moved to another row do not open. A live source is asked first:
+   * after a rotation nothing more is sealed under a secret that is about to go.
    */
   seal(text: string, context: Uint8Array): Uint8Array {
+    if (this.#isLive) this.#refresh()
     const { id, key } = this.#newest()
     const nonce = randomBytes(NONCE_BYTES)
     const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(context)
@@ -60,7 +65,7 @@ export class Keyring {
     const key = this.#find(id) ?? this.#reread(id)
     if (bytes[0] !== VERSION || key === undefined) {
       throw new LatchkeyError('sealing_key_missing', {
-        detail: `a token is sealed under key ${id || '?'}, and LATCHKEY_SECRET has ${this.keyIds.join(', ')}`,
+        detail: `a token is sealed under key ${id || '?'}, and the server's secrets are those of ${this.keyIds.join(', ')}`,
       })
     }
     try {
@@ -98,8 +103,17 @@ export class Keyring {
 
   /** Another process may have rotated since: ask the source once more before giving up. */
   #reread(id: string): SealingKey | undefined {
-    this.#keys = this.#read()
+    this.#refresh()
     return this.#find(id)
+  }
+
+  /** A source that cannot be read just now changes nothing: what is known still seals and opens. */
+  #refresh(): void {
+    try {
+      this.#keys = this.#read()
+    } catch {
+      return
+    }
   }
 
   #read(): readonly SealingKey[] {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { type SqliteStore, sqlite } from '@latchkey/sql'
 import { createLatchkey, jsonRenderer, type Latchkey, type SecretSource } from 'latchkey'
 import { readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
-import { SettingsError } from '../settings/settings.js'
+import { SettingsError } from '../settings/settings-error.js'
 import { CommandError, type Io, note } from './output.js'
 import type { LoadedSettings } from './session.js'
 
@@ -37,8 +37,8 @@ export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
   const isProduction = environment === 'production'
   if (secret !== undefined) return { source: secret, file: undefined, isDevelopment: false }
   if (isProduction && secretFile === undefined) {
-    const advice = 'set it to 32 or more random characters, such as `latchkey secret generate` prints'
-    throw new SettingsError('LATCHKEY_SECRET', `is missing and production makes none up: ${advice}`)
+    const advice = 'set it (`latchkey secret generate` prints one), or LATCHKEY_SECRET_FILE'
+    throw new SettingsError('LATCHKEY_SECRET', `is missing, and production makes none up: ${advice}`)
   }
   const file = secretFile ?? defaultSecretFile(settings)
   if (isProduction) readSecretFile(file)

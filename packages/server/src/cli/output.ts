@@ -41,6 +41,8 @@ export interface Io {
   readonly stderr: { write(text: string): unknown }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** Called when a command has its settings: from then on `debug` acts, wherever it was set. */
+  settingsLoaded?(settings: { readonly debug: boolean }): void
 }
 
 /** A refusal: printed as `CommandError: message`, exit code 1. */
@@ -103,10 +105,7 @@ export function timeText(time: Date | null): string {
  * letters around: those are printed as `\u001b`.
  */
 export function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    escapeOf,
-  )
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeOf)
 }
 
 function escapeOf(character: string): string {

@@ -1,7 +1,7 @@
 /** One command line from words to exit code: which commands there are, and how each error ends. `main.ts` calls it. */
 import { Command, CommanderError } from 'commander'
 import { LatchkeyError } from 'latchkey'
-import { SettingsError } from '../settings/settings.js'
+import { SettingsError } from '../settings/settings-error.js'
 import { changePasswordCommand } from './commands/change-password.js'
 import { checkCommand } from './commands/check.js'
 import { createUserCommand } from './commands/create-user.js'
@@ -21,11 +21,15 @@ import { packageVersion } from './version.js'
 
 /** Runs one command line and returns its exit code. Never throws: every error has become a line on stderr. */
 export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  let debug = argv.includes('--debug') || ['1', 'true', 'yes', 'on'].includes(io.env.LATCHKEY_DEBUG ?? '')
+  const settingsLoaded = (settings: { readonly debug: boolean }) => {
+    debug = settings.debug
+  }
   try {
-    await program(io).parseAsync([...argv], { from: 'user' })
+    await program({ ...io, settingsLoaded }).parseAsync([...argv], { from: 'user' })
     return EXIT.ok
   } catch (error) {
-    return explain(error, io, argv)
+    return explain(error, io, debug)
   }
 }
 
@@ -82,8 +86,7 @@ function inheritSettings(parent: Command, command: Command): void {
 }
 
 /** Says what went wrong, in one line where the person can do something about it. */
-function explain(error: unknown, io: Io, argv: readonly string[]): ExitCode {
-  const debug = argv.includes('--debug') || ['1', 'true', 'yes', 'on'].includes(io.env.LATCHKEY_DEBUG ?? '')
+function explain(error: unknown, io: Io, debug: boolean): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof Exit) return error.code
   if (error instanceof UsageError) {
@@ -91,10 +94,10 @@ function explain(error: unknown, io: Io, argv: readonly string[]): ExitCode {
     return EXIT.usage
   }
   if (error instanceof Interrupted) {
-    note(io, '\nOperation cancelled.')
+    io.stderr.write('\nOperation cancelled.\n')
     return EXIT.interrupted
   }
-  if (debug && error instanceof Error) note(io, error.stack ?? '')
+  if (debug && error instanceof Error) io.stderr.write(`${error.stack}\n`)
   if (error instanceof CommandError || error instanceof SettingsError || error instanceof LatchkeyError) {
     note(io, `CommandError: ${refusalText(error)}`)
     return error instanceof SettingsError && error.source === 'flag' ? EXIT.usage : EXIT.refused

@@ -1,13 +1,9 @@
 /** What a command is given: the outside world and its settings. `main.ts` makes it, `open.ts` builds on it. */
 import type { Command } from 'commander'
 import { type LatchkeyConfig, loadConfig } from '../settings/config-file.js'
-import {
-  type ResolvedSettings,
-  resolveSettings,
-  SETTING_KEYS,
-  SETTINGS,
-  type SettingRow,
-} from '../settings/settings.js'
+import { type ResolvedSettings, resolveSettings } from '../settings/resolve-settings.js'
+import type { SettingRow } from '../settings/setting-kinds.js'
+import { SETTING_KEYS, SETTINGS } from '../settings/settings.js'
 import type { Io } from './output.js'
 
 /** Settings as a command sees them, with the code of the config file. */
@@ -65,5 +61,6 @@ export async function loadSettings(
     flags: { ...flags, ...overrides },
     cwd: io.cwd,
   })
+  io.settingsLoaded?.(resolved.values)
   return { ...resolved, config, configFile: file }
 }

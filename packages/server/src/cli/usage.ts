@@ -15,7 +15,8 @@ export class UsageError extends Error {
 /** Commander's refusals in argparse's words; what is not in the table keeps Commander's. */
 const WORDS: Readonly<Record<string, (quoted: string, text: string) => string>> = {
   'commander.missingArgument': (name) => `the following arguments are required: ${name}`,
-  'commander.unknownOption': (_name, text) => text.replace(/^unknown option/, 'unrecognized arguments:'),
+  'commander.unknownOption': (name, text) =>
+    text.replace(/^unknown option '[^']*'/, `unrecognized arguments: ${name}`),
   'commander.excessArguments': (_name, text) =>
     text.replace(/^too many arguments( for '[^']*')?\. /, 'too many arguments: '),
 }

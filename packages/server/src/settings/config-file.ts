@@ -5,7 +5,8 @@ import { createJiti } from 'jiti'
 import type { Authenticator, Permission, Throttle } from 'latchkey'
 import type { UrlPattern } from '../http/urls.js'
 import { nearest } from './nearest.js'
-import { SETTING_KEYS, SettingsError, type SettingsInput } from './settings.js'
+import { SETTING_KEYS, type SettingsInput } from './settings.js'
+import { SettingsError } from './settings-error.js'
 
 /** What `latchkey.config.ts` exports: settings, and the defaults of views that only code can express. */
 export interface LatchkeyConfig extends SettingsInput {

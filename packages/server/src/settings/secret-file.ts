@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -14,7 +15,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { MIN_SECRET_LENGTH } from 'latchkey'
-import { SettingsError } from './settings.js'
+import { SettingsError } from './settings-error.js'
 
 /** 256 random bits, as 64 hex digits. */
 export function newSecret(): string {
@@ -43,8 +44,7 @@ export function readOrMakeSecretFile(path: string): {
   readonly secrets: readonly string[]
   readonly made: boolean
 } {
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined)
-    return { secrets: readSecretFile(path), made: false }
+  if (existsSync(path)) return { secrets: readSecretFile(path), made: false }
   let made = true
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

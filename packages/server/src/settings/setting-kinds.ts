@@ -2,7 +2,6 @@
 import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { MIN_SECRET_LENGTH, parseRate } from 'latchkey'
-import type { SettingRow } from './settings.js'
 
 /** Kind -> type of the value. */
 export interface Kinds {
@@ -18,6 +17,25 @@ export interface Kinds {
 
 export type SettingKind = keyof Kinds
 export type SettingValue = Kinds[SettingKind]
+
+/** Everything there is to say about one setting. */
+export interface SettingRow {
+  readonly kind: SettingKind
+  /** Environment variable. */
+  readonly env: string
+  /** Command line flag; null: not there, because every user of a machine can read command lines. */
+  readonly flag: string | null
+  /** undefined: not set unless somebody sets it. */
+  readonly default: SettingValue | undefined
+  /** For integers, both inclusive. */
+  readonly min?: number
+  readonly max?: number
+  /** Never printed. */
+  readonly secret?: true
+  /** Which commands have the flag: all of them, or only those that serve. */
+  readonly scope: 'all' | 'serve'
+  readonly description: string
+}
 
 export interface ReadContext {
   /** True: from the environment or the command line. False: from a program, which has types. */

@@ -40,7 +40,7 @@ function printFindings(io: Io, findings: readonly Finding[]): void {
     if (some.length > 0) printLine(io, HEADINGS[level])
     for (const { id, message, hint } of some) {
       printLine(io, `latchkey.${id}: ${message}`)
-      printLine(io, `\tHINT: ${hint}`)
+      printLine(io, `    HINT: ${hint}`)
     }
     if (some.length > 0) printLine(io, '')
   }

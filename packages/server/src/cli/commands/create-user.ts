@@ -1,7 +1,14 @@
 /** `createsuperuser`, `createuser` and `user create`: Django's dialogue, and ways around it for scripts. */
 import { userInfo } from 'node:os'
 import { Command } from 'commander'
-import { type CreateUserOptions, isLatchkeyError, type Latchkey, type User } from 'latchkey'
+import {
+  type CreateUserOptions,
+  isLatchkeyError,
+  type Latchkey,
+  normalizeUsername,
+  type User,
+  usernameErrors,
+} from 'latchkey'
 import { withLatchkey } from '../open.js'
 import { CommandError, type Io, note, printJson, printLine } from '../output.js'
 import { Prompt, passwordFromStdin } from '../prompt.js'
@@ -72,15 +79,16 @@ async function create(io: Io, latchkey: Latchkey, kind: Kind, flags: Flags): Pro
       : isSuperuser
         ? io.env[PASSWORD_VARIABLE]
         : undefined
-    if (!password)
-      note(io, `No password will work until \`latchkey changepassword ${flags.username}\` sets one.`)
-    return createOrRefuse(latchkey, {
+    const user = await createOrRefuse(latchkey, {
       username: flags.username,
       email,
       allowWeakPassword,
       ...roles,
       ...(password ? { password } : {}),
     })
+    if (!password)
+      note(io, `No password will work until \`latchkey changepassword ${user.username}\` sets one.`)
+    return user
   }
   return dialogue(io, latchkey, { ...roles, allowWeakPassword }, flags)
 }
@@ -134,20 +142,27 @@ async function askUsername(
   latchkey: Latchkey,
   given: string | undefined,
 ): Promise<string> {
-  const isTaken = async (name: string) =>
-    (await latchkey.users.findByUsername(name.normalize('NFKC'))) !== null
+  const problemWith = async (name: string): Promise<string | undefined> => {
+    const normalized = normalizeUsername(name)
+    const [error] = usernameErrors(normalized)
+    if (error !== undefined) return error
+    return (await latchkey.users.findByUsername(normalized)) === null
+      ? undefined
+      : 'That username is already taken.'
+  }
   if (given !== undefined) {
-    if (await isTaken(given)) throw new CommandError('That username is already taken.')
+    const problem = await problemWith(given)
+    if (problem !== undefined) throw new CommandError(problem)
     return given
   }
   const own = systemUsername()
-  const suggestion = own !== '' && !(await isTaken(own)) ? own : ''
+  const suggestion = (await problemWith(own)) === undefined ? own : ''
   for (;;) {
     const question = suggestion === '' ? 'Username: ' : `Username (leave blank to use '${suggestion}'): `
     const name = (await prompt.ask(question)).trim() || suggestion
-    if (name === '') note(io, 'Error: This field cannot be blank.')
-    else if (await isTaken(name)) note(io, 'Error: That username is already taken.')
-    else return name
+    const problem = name === '' ? 'This field cannot be blank.' : await problemWith(name)
+    if (problem === undefined) return name
+    note(io, `Error: ${problem}`)
   }
 }
 

@@ -1,7 +1,8 @@
 /** `latchkey settings`: every value with where it comes from; secrets stay hidden. */
 import { existsSync } from 'node:fs'
 import { Command } from 'commander'
-import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingRow } from '../../settings/settings.js'
+import type { SettingRow } from '../../settings/setting-kinds.js'
+import { SETTING_KEYS, SETTINGS, type SettingKey } from '../../settings/settings.js'
 import { defaultSecretFile } from '../open.js'
 import { type Io, printJson, printTable } from '../output.js'
 import { type LoadedSettings, loadSettings, withSettings } from '../session.js'

@@ -1,0 +1,32 @@
+/**
+ * What a row is: the contract between `rows/`, which measure, and `report.mjs`, which judges and prints.
+ *
+ * @typedef {object} Row
+ * @property {string} name as it is asked for: `npm run bench -- NAME`
+ * @property {string} title what is measured, in words
+ * @property {string} unit of the series that name none of their own
+ * @property {string} limit the bare operation that nothing which does this job can beat
+ * @property {readonly Goal[]} goals none: the row is for information
+ * @property {(context: Context) => Promise<Measured>} run
+ *
+ * @typedef {{ rounds: number, tokens: number }} Options
+ * @typedef {Options & { folder: string }} Context `folder` is empty, and is deleted after the row
+ *
+ * @typedef {object} Goal
+ * @property {string} of the key in `Measured.values`
+ * @property {string} says the value in words
+ * @property {string} unit
+ * @property {number} [atMost]
+ * @property {number} [atLeast]
+ *
+ * @typedef {object} Measured
+ * @property {readonly Series[]} series ours first, then the limit, then peers and what helps to read the numbers
+ * @property {Readonly<Record<string, number>>} values what goals are about, and other single numbers
+ *
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} [unit]
+ * @property {readonly number[]} rounds one number per round
+ * @property {number} [p99] over all rounds, where single batches or requests are known
+ */
+export {}

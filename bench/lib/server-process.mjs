@@ -1,0 +1,49 @@
+/** A server under load lives in a process of its own, so that the load generator does not share its event loop. */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * @typedef {object} ServerProcess
+ * @property {string} url
+ * @property {(question: object) => Promise<any>} ask the server's answer to one message; one at a time
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * Starts `bench/servers/NAME.mjs`, whose first message is `{ url }`.
+ * @param {string} name
+ * @param {object} settings
+ * @returns {Promise<ServerProcess>}
+ */
+export async function startServer(name, settings) {
+  const script = fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url))
+  const child = fork(script, [JSON.stringify(settings)], { execArgv: serverFlags() })
+  const answer = () =>
+    new Promise((resolve, reject) => {
+      const ended = (code) => reject(new Error(`the server ${name} ended with ${code}`))
+      child.once('exit', ended)
+      child.once('message', (message) => {
+        child.off('exit', ended)
+        resolve(message)
+      })
+    })
+  const { url } = await answer()
+  return {
+    url,
+    ask: (question) => {
+      const answered = answer()
+      child.send(question)
+      return answered
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        child.once('exit', () => resolve())
+        child.disconnect()
+      }),
+  }
+}
+
+/** `BENCH_SERVER_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/prof'` profiles the servers. */
+function serverFlags() {
+  return process.env.BENCH_SERVER_FLAGS?.split(' ') ?? []
+}

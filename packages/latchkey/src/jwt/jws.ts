@@ -1,0 +1,135 @@
+/**
+ * Signs and verifies JWTs as compact JSON Web Signatures (RFC 7515, 7.1), synchronously. The JWT service calls it, then
+ * looks at the claims (`claims.ts`); what is wrong with a token is for logs, never for its bearer.
+ */
+import { isJwsAlgorithm, type JwsAlgorithm, signText, verifyText } from './algorithms.js'
+import { type JsonObject, readJsonObject } from './json-object.js'
+import { MAX_KID_LENGTH, type SigningKey, type VerifyingKey } from './signing-key.js'
+
+/** Longer tokens are refused before anything is decoded; servers take headers of 8 to 16 kB. */
+export const MAX_TOKEN_LENGTH = 8192
+
+/** Why a token was refused. Never shown: all of them are one answer. */
+export type JwsFault =
+  | 'too_long'
+  | 'malformed'
+  | 'header'
+  | 'algorithm'
+  | 'unknown_key'
+  | 'signature'
+  | 'payload'
+
+export class JwsError extends Error {
+  readonly reason: JwsFault
+
+  constructor(reason: JwsFault) {
+    super(`The token is refused: ${reason}`)
+    this.name = 'JwsError'
+    this.reason = reason
+  }
+}
+
+/** The verified header. Members beyond these are untouched; `typ` is as the signer wrote it. */
+export interface JwsHeader extends JsonObject {
+  readonly alg: JwsAlgorithm
+  readonly kid?: string
+}
+
+export interface VerifiedJws {
+  readonly header: JwsHeader
+  /** As signed: an object, whose values nothing has checked yet. Read names that a setting gave with `Object.hasOwn`. */
+  readonly payload: JsonObject
+}
+
+/** The keys that may verify: a list, or a look-up by the header that has not been verified yet. */
+export type JwsKeys = readonly VerifyingKey[] | ((header: JwsHeader) => readonly VerifyingKey[])
+
+export interface SignJwsOptions {
+  /** In place of the key's own. */
+  readonly kid?: string
+}
+
+/**
+ * A signed token: the header is `{"alg":…,"typ":"JWT"}` and the `kid`, if any; the payload compact JSON in the order of
+ * its names.
+ *
+ * @throws TypeError when the payload is no object, or so large that `verifyJws` would refuse the token
+ */
+export function signJws(payload: JsonObject, key: SigningKey, options: SignJwsOptions = {}): string {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
+    throw new TypeError('payload: must be an object')
+  }
+  // JSON leaves out what is undefined.
+  const header = { alg: key.algorithm, typ: 'JWT', kid: options.kid ?? key.kid }
+  const text = `${encode(header)}.${encode(payload)}`
+  const token = `${text}.${signText(key.algorithm, key.signWith, text).toString('base64url')}`
+  if (token.length <= MAX_TOKEN_LENGTH) return token
+  throw new TypeError(`payload: the token would have more than ${MAX_TOKEN_LENGTH} characters`)
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value), 'utf8').toString('base64url')
+}
+
+/** RFC 7515, 7.1: three segments of base64url without padding. `\w` is its alphabet but for the hyphen. */
+const COMPACT = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/
+
+/**
+ * What a token says, if one of the keys signed it. A key serves tokens of its own algorithm only, and of its own `kid`
+ * where both have one; the payload is not read before its signature was right. Times and other claims are not looked at.
+ *
+ * @param maxLength characters
+ * @throws JwsError for every text that is not such a token, and nothing else
+ */
+export function verifyJws(token: string, keys: JwsKeys, maxLength: number = MAX_TOKEN_LENGTH): VerifiedJws {
+  if (token.length > maxLength) throw new JwsError('too_long')
+  const [, headerText, payloadText, signature] = COMPACT.exec(token) ?? []
+  if (headerText === undefined || payloadText === undefined || signature === undefined) {
+    throw new JwsError('malformed')
+  }
+  const header = readHeader(headerText)
+  const signedText = token.slice(0, headerText.length + 1 + payloadText.length)
+  if (!fittingKeys(keys, header).some((key) => isSignature(key, signedText, signature))) {
+    throw new JwsError('signature')
+  }
+  const payload = readJsonObject(payloadText)
+  if (payload === undefined) throw new JwsError('payload')
+  return { header, payload }
+}
+
+/**
+ * `crit` and `b64` change what a signature means (RFC 7515, 4.1.11; RFC 7797), the others bring a key along (RFC 8725,
+ * 3.10): nobody who talks to us has a reason to send one.
+ */
+const REFUSED_MEMBERS = ['crit', 'b64', 'jku', 'jwk', 'x5u', 'x5c']
+
+function readHeader(segment: string): JwsHeader {
+  const header = readJsonObject(segment)
+  if (header === undefined || REFUSED_MEMBERS.some((name) => Object.hasOwn(header, name))) {
+    throw new JwsError('header')
+  }
+  const { alg, kid } = header
+  if (!isJwsAlgorithm(alg)) throw new JwsError('algorithm')
+  if (kid === undefined) return { ...header, alg }
+  if (typeof kid !== 'string' || kid.length > MAX_KID_LENGTH) throw new JwsError('header')
+  return { ...header, alg, kid }
+}
+
+function fittingKeys(keys: JwsKeys, header: JwsHeader): readonly VerifyingKey[] {
+  const offered = typeof keys === 'function' ? keys(header) : keys
+  const ofAlgorithm = offered.filter((key) => key.algorithm === header.alg)
+  if (ofAlgorithm.length === 0) throw new JwsError(offered.length === 0 ? 'unknown_key' : 'algorithm')
+  const { kid } = header
+  const fitting = ofAlgorithm.filter((key) => kid === undefined || key.kid === undefined || key.kid === kid)
+  if (fitting.length === 0) throw new JwsError('unknown_key')
+  return fitting
+}
+
+/**
+ * The unused bits of the last character are ignored, as the original does: they are no part of the signature. So a
+ * token has several spellings; whoever remembers tokens must remember their `jti` or their bytes, not their text.
+ */
+function isSignature(key: VerifyingKey, text: string, signature: string): boolean {
+  if (signature.length !== Math.ceil((key.signatureBytes * 4) / 3)) return false
+  return verifyText(key.algorithm, key.verifyWith, text, Buffer.from(signature, 'base64url'))
+}

@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { cleanEnvironment, LATCHKEY } from './transcript.js'
+
+const PASSWORD = 'correct horse battery'
+let folder = ''
+const children: ChildProcess[] = []
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'latchkey-serve-'))
+  latchkey(['migrate'])
+  latchkey(['createuser', 'vitor', '--password-stdin'], `${PASSWORD}\n`)
+})
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+  }
+  rmSync(folder, { recursive: true })
+})
+
+function latchkey(argv: readonly string[], input = '') {
+  const options = { cwd: folder, env: cleanEnvironment(), input, encoding: 'utf8' } as const
+  return spawnSync(process.execPath, [LATCHKEY, ...argv], options)
+}
+
+/** Starts `latchkey serve` and waits for its line. */
+async function serve(...argv: readonly string[]) {
+  const child = spawn(process.execPath, [LATCHKEY, ...argv], { cwd: folder, env: cleanEnvironment() })
+  children.push(child)
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk
+  })
+  const url = await new Promise<string>((resolve, reject) => {
+    child.once('exit', () => reject(new Error(output.stderr)))
+    child.stderr.on('data', (chunk) => {
+      output.stderr += chunk
+      const [, found] = /listens on (\S+)\//.exec(output.stderr) ?? []
+      if (found !== undefined) resolve(found)
+    })
+  })
+  return { child, output, url }
+}
+
+async function obtainToken(url: string): Promise<string> {
+  const body = new URLSearchParams({ username: 'vitor', password: PASSWORD })
+  const response = await fetch(`${url}/api-token-auth/`, { method: 'POST', body })
+  expect(response.status).toBe(200)
+  return ((await response.json()) as { token: string }).token
+}
+
+const hello = (url: string, token: string) =>
+  fetch(`${url}/hello/`, { headers: { Authorization: `Token ${token}` } }).then(({ status }) => status)
+
+describe('latchkey serve', () => {
+  it.each([
+    ['serve', 'SIGTERM'],
+    ['runserver', 'SIGINT'],
+  ] as const)('%s: serves the built-in views, and stops at %s with exit code 0', async (name, signal) => {
+    const { child, output, url } = await serve(name, '0')
+    const token = await obtainToken(url)
+    expect(await hello(url, token)).toBe(200)
+    expect(await hello(url, '0'.repeat(40))).toBe(401)
+    child.kill(signal)
+    await once(child, 'exit')
+    expect(child.exitCode).toBe(0)
+    expect(output.stdout).toBe('')
+    expect(output.stderr).toBe(`Latchkey listens on ${url}/ (Ctrl-C stops it)\nStopping.\n`)
+  })
+
+  it('takes its address from an argument, and says so when it is taken', async () => {
+    const { url } = await serve('serve', '127.0.0.1:0')
+    const second = latchkey(['serve', new URL(url).host])
+    expect(second.status).toBe(1)
+    expect(second.stderr).toBe(
+      `CommandError: ${new URL(url).host}: that port is already in use: stop the other server, or choose another port\n`,
+    )
+  })
+
+  it('refuses a database that is not migrated, and one that is not there', () => {
+    const other = latchkey(['serve', '0', '--database', 'other.sqlite3'])
+    expect(other).toMatchObject({ status: 1, stdout: '' })
+    expect(other.stderr).toContain('other.sqlite3: no such table: run `latchkey migrate`')
+    writeFileSync(join(folder, 'other.sqlite3'), '')
+    expect(latchkey(['serve', '0', '--database', 'other.sqlite3']).stderr).toBe(other.stderr)
+  })
+
+  it('goes on while the secret is rotated beside it, and gives the same token before, between and after', async () => {
+    const { url } = await serve('serve', '0')
+    const token = await obtainToken(url)
+    expect(latchkey(['secret', 'rotate']).stdout).toBe('Sealed 1 token under the newest secret.\n')
+    expect(await obtainToken(url)).toBe(token)
+    expect(latchkey(['secret', 'rotate', '--no-new', '--drop-old']).status).toBe(0)
+    expect(await obtainToken(url)).toBe(token)
+    expect(await hello(url, token)).toBe(200)
+  })
+
+  it('refuses a token from the moment the command line has revoked it', async () => {
+    const { url } = await serve('serve', '0')
+    const token = await obtainToken(url)
+    expect(await hello(url, token)).toBe(200)
+    latchkey(['token', 'revoke', '--user', 'vitor'])
+    expect(await hello(url, token)).toBe(401)
+  })
+})
