@@ -110,7 +110,9 @@ async function main() {
   mkdirSync(join(HERE, 'results'), { recursive: true })
   writeFileSync(join(HERE, 'results/latest.json'), `${JSON.stringify(all, null, 2)}\n`)
   writeFileSync(join(HERE, 'results/latest.md'), markdownReport(all))
-  const missed = results.flatMap((row) => row.goals.filter(({ ok }) => !ok).map(({ text }) => `${row.name}: ${text}`))
+  const missed = results.flatMap((row) =>
+    row.goals.filter(({ ok }) => !ok).map(({ text }) => `${row.name}: ${text}`),
+  )
   for (const line of missed) console.error(`MISSED ${line}`)
   console.log(`${missed.length === 0 ? 'All goals met' : `${missed.length} goals missed`}; results/latest.md`)
   process.exitCode = missed.length === 0 ? 0 : 1

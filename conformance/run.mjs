@@ -37,9 +37,15 @@ if (options.help) {
 const casesFile = resolve(options.cases)
 const { cases, profiles } = JSON.parse(readFileSync(casesFile, 'utf8'))
 const departures = new Set(
-  [...readFileSync(join(here, '../docs/departures.md'), 'utf8').matchAll(/^\| `([\w-]+)` \|/gm)].map(([, id]) => id),
+  [...readFileSync(join(here, '../docs/departures.md'), 'utf8').matchAll(/^\| `([\w-]+)` \|/gm)].map(
+    ([, id]) => id,
+  ),
 )
-const wanted = cases.filter((one) => options.group.includes(one.group) && (options.only.length === 0 || options.only.some((id) => fits(one.id, id))))
+const wanted = cases.filter(
+  (one) =>
+    options.group.includes(one.group) &&
+    (options.only.length === 0 || options.only.some((id) => fits(one.id, id))),
+)
 const tally = { passed: 0, failed: 0, departed: 0, skipped: 0 }
 
 for (const profile of new Set(wanted.map(profileOf))) {
@@ -51,7 +57,8 @@ for (const profile of new Set(wanted.map(profileOf))) {
     child.kill()
   }
 }
-if (tally.departed > 0) console.log(`${tally.departed} departed on purpose: docs/departures.md has the reasons`)
+if (tally.departed > 0)
+  console.log(`${tally.departed} departed on purpose: docs/departures.md has the reasons`)
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
 process.exit(tally.failed > 0 || tally.passed === 0 ? 1 : 0)
 
@@ -95,6 +102,10 @@ function report({ id, result, failures = [] }) {
   const outcome = departs ? (result === 'failed' ? 'departed' : 'failed') : result
   tally[outcome] += 1
   if (outcome === 'passed' && !options.verbose) return
-  console.log(`${outcome === 'failed' ? 'FAIL' : outcome}  ${id}${departs && outcome === 'failed' ? ': is listed as a departure but passes' : ''}`)
-  if (outcome === 'failed') for (const failure of failures) console.log(`      ${typeof failure === 'string' ? failure : JSON.stringify(failure)}`)
+  console.log(
+    `${outcome === 'failed' ? 'FAIL' : outcome}  ${id}${departs && outcome === 'failed' ? ': is listed as a departure but passes' : ''}`,
+  )
+  if (outcome === 'failed')
+    for (const failure of failures)
+      console.log(`      ${typeof failure === 'string' ? failure : JSON.stringify(failure)}`)
 }

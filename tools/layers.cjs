@@ -13,6 +13,7 @@ const LAYERS = [
   ['errors', 'identity', 'request', 'clock'],
   ['crypto'],
   ['stores', 'passwords'],
+  ['rates', 'client-address'],
   ['broadcast'],
   ['users'],
   ['tokens', 'jwt'],

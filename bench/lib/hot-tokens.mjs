@@ -52,7 +52,8 @@ export async function countDriverCalls({ path, secrets }, verifications) {
   }
   try {
     const { latchkey } = await open(path, secrets)
-    if (count.looks === 0 || count.otherStatements < secrets.length) throw new Error('the driver was not counted')
+    if (count.looks === 0 || count.otherStatements < secrets.length)
+      throw new Error('the driver was not counted')
     count.looks = 0
     count.otherStatements = 0
     for (let index = 0; index < verifications; index += 1) {

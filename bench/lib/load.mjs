@@ -41,7 +41,10 @@ function timedGet(url, headers, agent) {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent, headers }, (response) => {
       if (response.statusCode !== 200) reject(new Error(`${url}: ${response.statusCode}`))
-      response.on('error', reject).resume().on('end', () => resolve(performance.now() - startedMs))
+      response
+        .on('error', reject)
+        .resume()
+        .on('end', () => resolve(performance.now() - startedMs))
     })
     request.on('error', reject)
   })

@@ -48,7 +48,13 @@ export async function createTokensDatabase(path, { tokens, users }) {
     }
     for (let index = 0; index < tokens; index += 1) {
       const secret = secretAt(index)
-      insertToken.run((index % users) + 1, tokens > users ? null : 0, digestOf(secret), `…${secret.slice(-4)}`, nowMs)
+      insertToken.run(
+        (index % users) + 1,
+        tokens > users ? null : 0,
+        digestOf(secret),
+        `…${secret.slice(-4)}`,
+        nowMs,
+      )
     }
   })()
   database.pragma('wal_checkpoint(TRUNCATE)')

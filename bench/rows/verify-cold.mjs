@@ -49,7 +49,10 @@ export const verifyCold = {
           name: 'latchkey.tokens.verify',
           turn: awaitedCalls(CALLS_PER_BATCH, secrets, (secret) => latchkey.tokens.verify(secret)),
         },
-        { name: 'limit: bare look-up', turn: calls(CALLS_PER_BATCH, digests, (digest) => found(bare.get(digest))) },
+        {
+          name: 'limit: bare look-up',
+          turn: calls(CALLS_PER_BATCH, digests, (digest) => found(bare.get(digest))),
+        },
         {
           name: 'bare look-up, columns kept apart by table',
           turn: calls(CALLS_PER_BATCH, expandedDigests, (digest) => found(byTable.get(digest))),

@@ -39,7 +39,11 @@ export const verifyHot = {
         batched('latchkey.tokens.verify', nextSecret, verify),
         batched('limit: SHA-256', nextSecret, sha256),
         batched('limit: SHA-256, then Map.get', nextSecret, (secret) => records.get(sha256(secret))),
-        batched('limit: Map.get', () => keys[pick()], (key) => records.get(key)),
+        batched(
+          'limit: Map.get',
+          () => keys[pick()],
+          (key) => records.get(key),
+        ),
         batched('one look at PRAGMA data_version', nextSecret, () => look.get()),
         alone('one verify in each turn of the event loop', verify),
         alone('one SHA-256 in each turn of the event loop', sha256),

@@ -23,7 +23,9 @@ const FRAMEWORKS = {
   hono() {
     const app = new Hono()
     if (guarded) {
-      app.get('/hello/', hono.guard(latchkey, isAuthenticated), (context) => context.json(greet(context.var.user)))
+      app.get('/hello/', hono.guard(latchkey, isAuthenticated), (context) =>
+        context.json(greet(context.var.user)),
+      )
     } else {
       app.get('/hello/', (context) => context.json(greet(SOMEBODY)))
     }
@@ -43,7 +45,10 @@ const FRAMEWORKS = {
   node() {
     const answer = (response, user) => {
       const body = JSON.stringify(greet(user))
-      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
+      response.writeHead(200, {
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(body),
+      })
       response.end(body)
     }
     const gate = latchkey.gate([isAuthenticated])

@@ -26,7 +26,10 @@ const app = createApp(latchkey, [
 const { url } = await serve({ app, host: '127.0.0.1', port: 0 })
 
 /** As many at a time as the library's hash queue lets run by default (`HashQueueOptions.concurrency`). */
-const CONCURRENCY = Math.max(1, Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) || 4) - 1)
+const CONCURRENCY = Math.max(
+  1,
+  Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) || 4) - 1,
+)
 /** The library's default cost: argon2id, 19 MiB, 2 passes, 1 lane, 32 bytes. */
 const COST = { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1, outputLen: 32 }
 

@@ -9,7 +9,7 @@ import { createApp, serve } from '@latchkey/server'
 import { sqlite } from '@latchkey/sql'
 import { Hono } from 'hono'
 import { browsableRenderer, createLatchkey, jsonRenderer, type Latchkey } from 'latchkey'
-import { type Control, CONTROLS, hashUsers, loadFixtures, readFixtures } from './fixtures.js'
+import { CONTROLS, type Control, hashUsers, loadFixtures, readFixtures } from './fixtures.js'
 import { urlpatterns } from './urls.js'
 
 const [, , casesFile = 'conformance/cases.json'] = process.argv
@@ -20,7 +20,11 @@ process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0))
 
 let files = 0
-const openStore = () => sqlite(join(folder, `${(files += 1)}.sqlite3`), { synchronous: 'normal' })
+function openStore() {
+  files += 1
+  return sqlite(join(folder, `${files}.sqlite3`), { synchronous: 'normal' })
+}
+
 const hashingStore = openStore()
 const users = await hashUsers(fixtures, hashingStore)
 await hashingStore.close()

@@ -38,7 +38,13 @@ export function readFixtures(file: string): Fixtures {
 export async function hashUsers(fixtures: Fixtures, store: Store): Promise<readonly NewUserRecord[]> {
   const latchkey = createLatchkey({ store, secret: 'only for hashing the passwords of fixtures' })
   const records: NewUserRecord[] = []
-  for (const { username, password, isActive = true, isStaff = false, isSuperuser = false } of fixtures.users) {
+  for (const {
+    username,
+    password,
+    isActive = true,
+    isStaff = false,
+    isSuperuser = false,
+  } of fixtures.users) {
     const { id } = await latchkey.users.create({
       username,
       ...(password === null ? {} : { password }),
@@ -52,7 +58,12 @@ export async function hashUsers(fixtures: Fixtures, store: Store): Promise<reado
 }
 
 /** Brings an empty Latchkey to the fixture state. */
-export async function loadFixtures(latchkey: Latchkey, store: Store, fixtures: Fixtures, users: readonly NewUserRecord[]) {
+export async function loadFixtures(
+  latchkey: Latchkey,
+  store: Store,
+  fixtures: Fixtures,
+  users: readonly NewUserRecord[],
+) {
   for (const [index, user] of users.entries()) {
     const inserted = await store.users.insert(user)
     const { id } = fixtures.users[index] ?? {}
@@ -67,17 +78,20 @@ export async function loadFixtures(latchkey: Latchkey, store: Store, fixtures: F
 }
 
 /** What a case may change between two requests, by name. */
-export const CONTROLS: Readonly<Record<string, (latchkey: Latchkey, control: Control) => Promise<unknown>>> = {
-  'set-user': async (latchkey, { username, fields = {} }) => {
-    const user = await userNamed(latchkey, username)
-    const { password, ...changes } = fields
-    if (password !== undefined) await latchkey.users.setPassword(user, password, { allowWeakPassword: true })
-    if (Object.keys(changes).length > 0) await latchkey.users.update(user, changes)
-  },
-  'delete-user': async (latchkey, { username }) => latchkey.users.delete(await userNamed(latchkey, username)),
-  'delete-auth-token': async (latchkey, { username }) =>
-    latchkey.tokens.revokeAll({ user: await userNamed(latchkey, username), policy: 'authtoken' }),
-}
+export const CONTROLS: Readonly<Record<string, (latchkey: Latchkey, control: Control) => Promise<unknown>>> =
+  {
+    'set-user': async (latchkey, { username, fields = {} }) => {
+      const user = await userNamed(latchkey, username)
+      const { password, ...changes } = fields
+      if (password !== undefined)
+        await latchkey.users.setPassword(user, password, { allowWeakPassword: true })
+      if (Object.keys(changes).length > 0) await latchkey.users.update(user, changes)
+    },
+    'delete-user': async (latchkey, { username }) =>
+      latchkey.users.delete(await userNamed(latchkey, username)),
+    'delete-auth-token': async (latchkey, { username }) =>
+      latchkey.tokens.revokeAll({ user: await userNamed(latchkey, username), policy: 'authtoken' }),
+  }
 
 async function userNamed(latchkey: Latchkey, username: string) {
   const user = await latchkey.users.findByUsername(username)

@@ -6,12 +6,12 @@ import {
   allowAny,
   apiView,
   basicAuthentication,
+  formParser,
   type Identity,
   isAdminUser,
   isAuthenticated,
   isAuthenticatedOrReadOnly,
   jsonParser,
-  formParser,
   multipartParser,
   obtainAuthToken,
   type Services,
@@ -29,12 +29,18 @@ const parsers = [jsonParser({ exactNumbers: true }), formParser(), multipartPars
 
 const hello = () => ({ message: 'Hello, World!' })
 const get = (request: ApiRequest<Identity>) => ({ user: request.user?.username ?? null })
-const post = async (request: ApiRequest<Identity>) => ({ user: request.user?.username ?? null, data: await request.data() })
+const post = async (request: ApiRequest<Identity>) => ({
+  user: request.user?.username ?? null,
+  data: await request.data(),
+})
 
 /** The tokens of `/api-token-auth/` can be shown again, so the caller's own one can be revealed to the caller. */
 async function whoami(request: ApiRequest<Identity>, { tokens }: Services) {
   const auth = request.auth as Token | null
-  return { user: request.user?.username ?? null, auth: auth === null ? null : (await tokens.reveal(auth)).reveal() }
+  return {
+    user: request.user?.username ?? null,
+    auth: auth === null ? null : (await tokens.reveal(auth)).reveal(),
+  }
 }
 
 const helloFor = (...authentication: readonly Authenticator[]) =>
@@ -47,8 +53,14 @@ export const urlpatterns: readonly UrlPattern[] = [
   path('/hello-basic/', helloFor(basic)),
   path('/hello-any/', helloFor(token, basic, session)),
   path('/admin-only/', apiView({ authentication: [token], permissions: [isAdminUser], get: hello })),
-  path('/read-only/', apiView({ authentication: [token], permissions: [isAuthenticatedOrReadOnly], parsers, get, post })),
-  path('/echo-session/', apiView({ authentication: [session], permissions: [isAuthenticated], parsers, get, post })),
+  path(
+    '/read-only/',
+    apiView({ authentication: [token], permissions: [isAuthenticatedOrReadOnly], parsers, get, post }),
+  ),
+  path(
+    '/echo-session/',
+    apiView({ authentication: [session], permissions: [isAuthenticated], parsers, get, post }),
+  ),
   path('/whoami/', apiView({ authentication: [token], permissions: [allowAny], get: whoami })),
   path('/api-token-auth/', obtainAuthToken({ authentication: [session, basic], throttleLogins: false })),
 ]

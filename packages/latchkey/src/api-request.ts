@@ -1,9 +1,9 @@
 /** A request on its way through guard and view: DRF's `Request`, with `user`, `auth` and lazily parsed `data`. */
 import type { CredentialRequest } from './authenticators/authenticator.js'
+import { addressBucket, clientAddress, type TrustedProxies } from './client-address.js'
 import { ANONYMOUS, type Identity } from './identity.js'
 import type { HttpRequest, RouteMatch } from './request.js'
 import { parseCookies } from './sessions/cookies.js'
-import { addressBucket, clientAddress, type TrustedProxies } from './throttles/client-address.js'
 
 export interface ApiRequestContext {
   readonly isTrustedProxy: TrustedProxies

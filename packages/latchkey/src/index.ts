@@ -24,6 +24,23 @@ export type { Gate, GateOutcome } from './gate.js'
 export type { GuardPolicy } from './guard.js'
 export { ANONYMOUS, type AuthenticatedIdentity, type Identity, type User, type UserId } from './identity.js'
 export { createLatchkey, type Latchkey, type LatchkeyOptions } from './latchkey.js'
+export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
+export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
+export type { PasswordHasher } from './passwords/hasher.js'
+export { md5, sha1, unsaltedMd5, unsaltedSha1 } from './passwords/md5.js'
+export {
+  commonPassword,
+  defaultPasswordValidators,
+  maximumLength,
+  minimumLength,
+  numericPassword,
+  type PasswordOwner,
+  type PasswordValidator,
+  userAttributeSimilarity,
+} from './passwords/password-validators.js'
+export type { PasswordsOptions } from './passwords/passwords.js'
+export { type Pbkdf2Options, pbkdf2Sha1, pbkdf2Sha256 } from './passwords/pbkdf2.js'
+export { type ScryptOptions, scrypt } from './passwords/scrypt.js'
 export { allowAny } from './permissions/allow-any.js'
 export { all, any, not } from './permissions/combine.js'
 export { isAdminUser } from './permissions/is-admin.js'
@@ -36,6 +53,7 @@ export {
   type PermissionRequest,
   permission,
 } from './permissions/permission.js'
+export { parseRate, type Rate } from './rates.js'
 export type { Handler, HttpRequest, HttpResponse, RouteMatch } from './request.js'
 export type { Services } from './services.js'
 export { type CookieOptions, serializeCookie } from './sessions/cookies.js'
@@ -45,7 +63,6 @@ export { type MemoryStoreOptions, memoryStore } from './stores/memory.js'
 export type * from './stores/store.js'
 export { throttleByAddress } from './throttles/by-address.js'
 export { throttleByUser } from './throttles/by-user.js'
-export { parseRate, type Rate } from './throttles/rates.js'
 export { throttleScope } from './throttles/scoped.js'
 export type { Throttle, ThrottledRequest } from './throttles/throttle.js'
 export type { Token } from './tokens/token.js'
@@ -68,6 +85,7 @@ export { formParser } from './views/parsers/form.js'
 export { type JsonParserOptions, jsonParser } from './views/parsers/json.js'
 export { multipartParser } from './views/parsers/multipart.js'
 export type { Parser } from './views/parsers/parser.js'
+export { UploadedFile } from './views/parsers/uploaded-file.js'
 export { browsableRenderer } from './views/renderers/browsable.js'
 export { jsonRenderer } from './views/renderers/json.js'
 export type { Renderer } from './views/renderers/renderer.js'

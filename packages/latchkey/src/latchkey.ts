@@ -1,26 +1,27 @@
 /** The composition root for embedders: options in, services and mounted views out. */
 import type { Authenticator } from './authenticators/authenticator.js'
 import { tokenAuthentication } from './authenticators/token.js'
+import { trustedProxies } from './client-address.js'
 import { type Clock, systemClock } from './clock.js'
 import { Keyring, type SecretSource } from './crypto/keyring.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
 import { isLatchkeyError } from './errors.js'
 import { createGate, type Gate } from './gate.js'
 import type { GuardPolicy } from './guard.js'
+import type { UserId } from './identity.js'
 import { createPasswords, type PasswordsOptions } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import type { IdentityBehind, Permission } from './permissions/permission.js'
+import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
 import type { Services } from './services.js'
 import { type SessionOptions, SessionService } from './sessions/session-service.js'
 import type { Store, UserSource } from './stores/store.js'
-import { trustedProxies } from './throttles/client-address.js'
-import { parseRate } from './throttles/rates.js'
 import type { Throttle } from './throttles/throttle.js'
 import { TokenService } from './tokens/token-service.js'
 import { LoginService } from './users/login-service.js'
 import { UserService } from './users/user-service.js'
-import { type CompletePolicy, dispatch } from './views/dispatch.js'
+import { dispatch } from './views/dispatch.js'
 import type { ErrorListener } from './views/error-answer.js'
 import { formParser } from './views/parsers/form.js'
 import { jsonParser } from './views/parsers/json.js'
@@ -29,7 +30,7 @@ import type { Parser } from './views/parsers/parser.js'
 import { browsableRenderer } from './views/renderers/browsable.js'
 import { jsonRenderer } from './views/renderers/json.js'
 import type { Renderer } from './views/renderers/renderer.js'
-import type { View } from './views/view.js'
+import type { CompletePolicy, View } from './views/view.js'
 
 export interface LatchkeyOptions {
   /** Where records live: `sqlite('latchkey.db')` of `@latchkey/sql`, or `memoryStore()`. */
@@ -52,11 +53,14 @@ export interface LatchkeyOptions {
   readonly loginRate?: string | null
   /** Addresses and ranges whose `X-Forwarded-For` is believed. Default is none. */
   readonly trustedProxies?: readonly string[]
-  /** Your own users table. Default is the store's. */
+  /** Your own users table. Default is the store's. With it nothing is cached unless `cacheEntries` says so. */
   readonly users?: UserSource
   readonly passwords?: Omit<PasswordsOptions, 'clock'>
   readonly sessions?: SessionOptions
-  /** Verified tokens kept in memory; 0 switches the cache off. Default is 50,000. */
+  /**
+   * Verified tokens kept in memory; 0 switches the cache off. Default is 50,000; with `users` it is 0, since a change
+   * in a table of your own is not seen here unless you call `userChanged`.
+   */
   readonly cacheEntries?: number
   readonly clock?: Clock
   /** Told about every 5xx. Default writes one line to stderr. */
@@ -74,10 +78,15 @@ export interface Latchkey extends Services {
   /** Mounts a view: what an adapter then serves. */
   handler(view: View): Handler
   /**
-   * A guard for a route that is not a view. Without permissions the default ones are asked. The gate of `isAuthenticated`
-   * gives a user that is not null.
+   * A guard for a route that is not a view. Without a list the default permissions are asked; an empty one asks nothing.
+   * The gate of `isAuthenticated` gives a user that is not null.
    */
-  gate<const P extends readonly Permission[]>(permissions: P): Gate<IdentityBehind<P>>
+  gate<const P extends readonly Permission[]>(permissions?: P): Gate<IdentityBehind<P>>
+  /**
+   * Says that a user of your own table has changed (blocked, renamed, gone), so that no verification answers from
+   * memory any more. Only needed with `users` and a cache: the store's own users publish their changes themselves.
+   */
+  userChanged(id: UserId): void
   /** Releases the store. */
   close(): Promise<void>
 }
@@ -96,7 +105,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   const defaults = completeDefaults(options, maxBodyBytes)
   const userSource = options.users ?? store.users
   const passwords = createPasswords({ ...options.passwords, clock })
-  const { cacheEntries } = options
+  const cacheEntries = options.cacheEntries ?? (options.users === undefined ? undefined : 0)
   const services: Services = Object.freeze({
     tokens: new TokenService({
       store,
@@ -112,7 +121,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       clock,
       rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
     }),
-    sessions: new SessionService({ ...options.sessions, sessions: store.sessions, users: userSource, clock }),
+    sessions: new SessionService({ ...options.sessions, store, users: userSource, clock }),
     userSource,
     counters: store.counters,
     clock,
@@ -132,8 +141,9 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     policy: defaults,
     endpoints: Object.freeze({ obtainAuthToken: handler(obtainAuthToken()) }),
     handler,
-    gate: <P extends readonly Permission[]>(permissions: P) => {
-      const policy = permissions.length > 0 ? { ...defaults, permissions } : defaults
+    userChanged: (id: UserId) => services.tokens.forgetUser(id),
+    gate: <P extends readonly Permission[]>(permissions?: P) => {
+      const policy = permissions === undefined ? defaults : { ...defaults, permissions }
       // The guard checks the permissions that `IdentityBehind` is computed from.
       return createGate(policy, { ...defaults, services, onError }) as Gate<IdentityBehind<P>>
     },

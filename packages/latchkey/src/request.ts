@@ -44,3 +44,6 @@ export interface RouteMatch {
   /** Captured path parameters, percent-decoded. */
   readonly params?: Readonly<Record<string, string>>
 }
+
+/** RFC 9110, 9.2.1, as DRF has it: methods that change nothing. */
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

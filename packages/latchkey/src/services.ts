@@ -1,8 +1,9 @@
 /** The services that authenticators, endpoints and commands call: where every rule lives. Assembled by `latchkey.ts`. */
+
+import type { TrustedProxies } from './client-address.js'
 import type { Clock } from './clock.js'
 import type { SessionService } from './sessions/session-service.js'
 import type { CounterStore, UserSource } from './stores/store.js'
-import type { TrustedProxies } from './throttles/client-address.js'
 import type { TokenService } from './tokens/token-service.js'
 import type { LoginService } from './users/login-service.js'
 

@@ -23,11 +23,11 @@ function endpoint(handler: Handler): Middleware {
 }
 
 /**
- * Middleware that lets through whom the permission allows and puts `user` and `auth` on the request; `identityOf`
- * reads them with their types. Without a permission the Latchkey's own are asked. A refusal is answered in DRF's words.
+ * Middleware that lets through whom the permissions allow and puts `user` and `auth` on the request; `express.route`
+ * does the same with types. Without a permission the Latchkey's own are asked. A refusal is answered in DRF's words.
  */
 function guard(latchkey: Latchkey, ...permissions: readonly Permission[]): Middleware {
-  const gate = latchkey.gate(permissions)
+  const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
   return (request: ExpressRequest, response, next) => {
     const settle = ({ identity, refusal }: GateOutcome) => {
       if (refusal !== null) return writeResponse(response, refusal, request.method)

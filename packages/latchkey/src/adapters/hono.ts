@@ -26,7 +26,7 @@ function guard<const P extends readonly Permission[]>(
   latchkey: Latchkey,
   ...permissions: P
 ): MiddlewareHandler<HonoVariables<P>> {
-  const gate = latchkey.gate(permissions)
+  const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
   return async (context, next) => {
     const { identity, refusal } = await gate(fromHono(context))
     if (refusal !== null) return toResponse(refusal, context.req.method)

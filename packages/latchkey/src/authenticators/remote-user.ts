@@ -2,7 +2,7 @@
  * The user whom the web server in front has authenticated: DRF's `RemoteUserAuthentication`. Believes a header, so it
  * must be told whose.
  */
-import { trustedProxies } from '../throttles/client-address.js'
+import { trustedProxies } from '../client-address.js'
 import { toUser } from '../users/user.js'
 import type { Authenticator } from './authenticator.js'
 

@@ -1,5 +1,6 @@
 /** Everybody may look, somebody may change. */
-import { type Permission, SAFE_METHODS } from './permission.js'
+import { SAFE_METHODS } from '../request.js'
+import type { Permission } from './permission.js'
 
 /** DRF's `IsAuthenticatedOrReadOnly`. */
 export const isAuthenticatedOrReadOnly: Permission<false> = Object.freeze({

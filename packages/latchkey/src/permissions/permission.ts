@@ -38,6 +38,3 @@ export function permission(
 /** The identity that a handler behind these permissions gets: somebody, as soon as one of them requires a user. */
 export type IdentityBehind<P extends readonly Permission[]> =
   Extract<P[number], Permission<true>> extends never ? Identity : AuthenticatedIdentity
-
-/** RFC 9110, 9.2.1, as DRF has it: methods that change nothing. */
-export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

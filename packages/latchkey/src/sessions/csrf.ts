@@ -4,7 +4,7 @@
  */
 import { constantTimeEqual } from '../crypto/constant-time.js'
 import { randomAlphanumeric } from '../crypto/random.js'
-import { SAFE_METHODS } from '../permissions/permission.js'
+import { SAFE_METHODS } from '../request.js'
 
 const SECRET_LENGTH = 32
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'

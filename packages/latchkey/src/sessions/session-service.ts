@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js'
 import { randomHex } from '../crypto/random.js'
 import { LatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
-import type { SessionStore, UserSource } from '../stores/store.js'
+import type { Store, UserSource } from '../stores/store.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from '../tokens/token-digest.js'
 import { TokenSecret } from '../tokens/token-secret.js'
 import { toUser } from '../users/user.js'
@@ -20,7 +20,7 @@ export interface SessionOptions {
 }
 
 export interface SessionServiceOptions extends SessionOptions {
-  readonly sessions: SessionStore
+  readonly store: Store
   readonly users: UserSource
   readonly clock: Clock
 }
@@ -36,7 +36,7 @@ export class SessionService {
   readonly csrfCookieName: string
   readonly csrfHeaderName: string
   readonly ttlSeconds: number
-  readonly #sessions: SessionStore
+  readonly #store: Store
   readonly #users: UserSource
   readonly #clock: Clock
 
@@ -48,7 +48,7 @@ export class SessionService {
     this.csrfCookieName = csrfCookieName
     this.csrfHeaderName = csrfHeaderName.toLowerCase()
     this.ttlSeconds = ttlSeconds
-    this.#sessions = options.sessions
+    this.#store = options.store
     this.#users = options.users
     this.#clock = options.clock
   }
@@ -63,7 +63,7 @@ export class SessionService {
     const secret = options.secret ?? randomHex(64)
     const nowMs = this.#clock.nowMs()
     const expiresAt = new Date(nowMs + this.ttlSeconds * 1000)
-    await this.#sessions.insert({
+    await this.#store.sessions.insert({
       digest: digestBytes(digestKey(secret)),
       userId: record.id,
       passwordVersion: record.passwordVersion,
@@ -76,20 +76,21 @@ export class SessionService {
   /** The active user of a live session, or null: unknown, expired, ended by a password change, inactive. */
   async verify(secret: string): Promise<User | null> {
     if (secret === '' || secret.length > MAX_SECRET_LENGTH) return null
-    const found = await this.#sessions.findByDigest(digestBytes(digestKey(secret)))
+    const found = await this.#store.sessions.findByDigest(digestBytes(digestKey(secret)))
     if (found === null || found.session.expiresAt.getTime() <= this.#clock.nowMs()) return null
-    const user = found.user ?? (await this.#users.findById(found.session.userId))
+    const user =
+      this.#users === this.#store.users ? found.user : await this.#users.findById(found.session.userId)
     if (user === null || !user.isActive || user.passwordVersion !== found.session.passwordVersion) return null
     return toUser(user)
   }
 
   /** Ends a session: its cookie is worth nothing from the moment this resolves. False when there was none. */
   end(secret: string): Promise<boolean> {
-    return this.#sessions.delete(digestBytes(digestKey(secret)))
+    return this.#store.sessions.delete(digestBytes(digestKey(secret)))
   }
 
   /** Removes sessions that ended by themselves; returns how many. */
   deleteExpired(): Promise<number> {
-    return this.#sessions.deleteExpired(new Date(this.#clock.nowMs()))
+    return this.#store.sessions.deleteExpired(new Date(this.#clock.nowMs()))
   }
 }

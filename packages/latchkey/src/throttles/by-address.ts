@@ -1,5 +1,5 @@
 /** Limits each address, before authentication: DRF's `AnonRateThrottle`, except that bad credentials count too. */
-import { parseRate } from './rates.js'
+import { parseRate } from '../rates.js'
 import { requireRate, type Throttle } from './throttle.js'
 
 /** @param rate DRF's syntax: `100/day`. */

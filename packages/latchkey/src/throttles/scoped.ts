@@ -1,5 +1,5 @@
 /** Limits one part of an API on its own: DRF's `ScopedRateThrottle`. */
-import { parseRate } from './rates.js'
+import { parseRate } from '../rates.js'
 import { identityKey, requireRate, type Throttle } from './throttle.js'
 
 /** @param scope what is counted together, e.g. `uploads` @param rate DRF's syntax: `20/day`. */

@@ -1,7 +1,7 @@
 /** What a throttle is, and how the guard asks several: all are counted, the longest wait is the answer. */
 import type { Identity } from '../identity.js'
+import { type Rate, throttledError } from '../rates.js'
 import type { CounterStore } from '../stores/store.js'
-import { type Rate, throttledError } from './rates.js'
 
 /** What a throttle may look at. */
 export interface ThrottledRequest {
@@ -35,7 +35,10 @@ export async function applyThrottles(
   for (const throttle of throttles) {
     const key = throttle.stage === stage ? throttle.key(request, identity) : null
     if (key === null) continue
-    const { allowed, waitSeconds } = await counters.hit(`${throttle.name}:${key}`, throttle.rate, nowMs)
+    const { maxCount, periodSeconds } = throttle.rate
+    // With the rate in the name, `100/min` and `1000/day` of one kind count on their own.
+    const counter = `${throttle.name}:${maxCount}/${periodSeconds}:${key}`
+    const { allowed, waitSeconds } = await counters.hit(counter, throttle.rate, nowMs)
     if (!allowed) longestWaitSeconds = Math.max(longestWaitSeconds, waitSeconds, Number.MIN_VALUE)
   }
   if (longestWaitSeconds > 0) throw throttledError(longestWaitSeconds)

@@ -4,7 +4,7 @@ import { LatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
 import { createLatchkey, type Latchkey } from '../latchkey.js'
 import { memoryStore } from '../stores/memory.js'
-import type { Store } from '../stores/store.js'
+import type { Store, UserRecord, UserSource } from '../stores/store.js'
 import { fixedClock } from '../testing/fixed-clock.js'
 import { TokenService } from './token-service.js'
 
@@ -178,6 +178,40 @@ describe('TokenService', () => {
       status: 503,
     })
     expect(await outcome(secret.reveal())).toBe('vitor')
+  })
+
+  describe('with a users table of your own', () => {
+    const table = new Map<string, UserRecord>()
+    const users: UserSource = {
+      findById: async (id) => table.get(String(id)) ?? null,
+      findByUsername: async (username) =>
+        [...table.values()].find((one) => one.username === username) ?? null,
+    }
+
+    beforeEach(async () => {
+      const record = await store.users.findById(user.id)
+      if (record !== null) table.set('u-1', { ...record, id: 'u-1', username: 'own', isActive: true })
+      store = memoryStore({ externalUsers: true })
+    })
+
+    it('asks it at every use, so that a change there counts at once', async () => {
+      latchkey = createLatchkey({ store, users, secret: SECRET, clock })
+      const { secret } = await latchkey.tokens.getOrCreate({ user: 'u-1' })
+      expect(await outcome(secret.reveal())).toBe('own')
+      table.set('u-1', { ...(table.get('u-1') as UserRecord), isActive: false })
+      expect(await outcome(secret.reveal())).toMatchObject(inactive)
+      table.delete('u-1')
+      expect(await outcome(secret.reveal())).toMatchObject(inactive)
+    })
+
+    it('with a cache is told of changes', async () => {
+      latchkey = createLatchkey({ store, users, secret: SECRET, clock, cacheEntries: 10 })
+      const { secret } = await latchkey.tokens.getOrCreate({ user: 'u-1' })
+      expect(await outcome(secret.reveal())).toBe('own')
+      table.set('u-1', { ...(table.get('u-1') as UserRecord), isActive: false })
+      latchkey.userChanged('u-1')
+      expect(await outcome(secret.reveal())).toMatchObject(inactive)
+    })
   })
 
   it('works without a cache', async () => {

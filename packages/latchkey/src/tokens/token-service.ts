@@ -187,11 +187,17 @@ export class TokenService {
     }
   }
 
+  /** Drops what memory holds about a user whose record lives elsewhere and has changed. */
+  forgetUser(userId: UserId): void {
+    this.#cache?.apply({ kind: 'user', userId })
+  }
+
   async #verifyCold(key: string): Promise<TokenIdentity> {
     const epoch = this.#cache?.epoch ?? 0
     const found = await this.#store.tokens.findByDigest(digestBytes(key))
     if (found === null) throw invalidToken()
-    const user = found.user ?? (await this.#users.findById(found.token.userId))
+    const user =
+      this.#users === this.#store.users ? found.user : await this.#users.findById(found.token.userId)
     if (user === null) throw inactiveUser()
     const identity = Object.freeze({ user: toUser(user), auth: toToken(found.token) })
     const verified = { identity, expiresAtMs: found.token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY }

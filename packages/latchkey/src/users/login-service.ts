@@ -6,8 +6,8 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
 import type { User } from '../identity.js'
 import type { Passwords } from '../passwords/passwords.js'
+import { type Rate, throttledError } from '../rates.js'
 import type { CounterStore, UserSource } from '../stores/store.js'
-import { type Rate, throttledError } from '../throttles/rates.js'
 import { toUser } from './user.js'
 
 export interface LoginServiceOptions {

@@ -278,6 +278,16 @@ describe('apiView', () => {
     }
   })
 
+  it('counts two rates of one kind on their own', async () => {
+    const view = apiView({ throttles: [throttleByUser('3/min'), throttleByUser('5/day')], get: hello })
+    const statuses: number[] = []
+    for (let index = 0; index < 8; index += 1) {
+      if (index === 4) clock.advance(60)
+      statuses.push((await ask(view, withToken())).status)
+    }
+    expect(statuses).toEqual([200, 200, 200, 429, 200, 429, 429, 429])
+  })
+
   it('believes X-Forwarded-For of configured proxies only', async () => {
     latchkey = build({ trustedProxies: ['127.0.0.1'] })
     const view = apiView({ permissions: [allowAny], throttles: [throttleByAddress('1/min')], get: hello })

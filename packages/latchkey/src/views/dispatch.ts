@@ -4,23 +4,16 @@
  */
 import { ApiRequest } from '../api-request.js'
 import { LatchkeyError } from '../errors.js'
-import { type GuardPolicy, runGuard } from '../guard.js'
+import { runGuard } from '../guard.js'
 import type { HttpRequest, HttpResponse, RouteMatch } from '../request.js'
 import type { Services } from '../services.js'
 import { type ErrorListener, errorAnswer } from './error-answer.js'
 import { viewMetadata } from './metadata.js'
 import { requestedFormat, selectRenderer } from './negotiation.js'
-import { type Parser, parseBody } from './parsers/parser.js'
+import { parseBody } from './parsers/parser.js'
 import type { Renderer } from './renderers/renderer.js'
 import { ApiResponse } from './response.js'
-import { VIEW_METHODS, type View, type ViewPolicy } from './view.js'
-
-/** A view's policy with every gap filled from `createLatchkey`. */
-export interface CompletePolicy extends GuardPolicy, Omit<ViewPolicy, keyof GuardPolicy> {
-  readonly parsers: readonly Parser[]
-  readonly renderers: readonly [Renderer, ...Renderer[]]
-  readonly maxBodyBytes: number
-}
+import { type CompletePolicy, VIEW_METHODS, type View } from './view.js'
 
 export interface DispatchContext {
   readonly services: Services

@@ -1,8 +1,7 @@
 /** What OPTIONS answers: DRF's `SimpleMetadata`. */
 import type { Identity } from '../identity.js'
-import type { CompletePolicy } from './dispatch.js'
 import { fieldsMetadata } from './fields.js'
-import type { View } from './view.js'
+import type { CompletePolicy, View } from './view.js'
 
 /** Name, description, formats; and the fields of POST and PUT where the caller may use them. */
 export function viewMetadata(view: View, policy: CompletePolicy, identity: Identity, path: string): object {

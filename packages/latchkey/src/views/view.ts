@@ -1,6 +1,7 @@
 /** What a view is: handlers with the authenticators, permissions, throttles, parsers and renderers around them. */
 import type { ApiRequest } from '../api-request.js'
 import type { Authenticator } from '../authenticators/authenticator.js'
+import type { GuardPolicy } from '../guard.js'
 import type { Identity } from '../identity.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Services } from '../services.js'
@@ -40,6 +41,13 @@ export interface ViewPolicy<P extends readonly Permission[] = readonly Permissio
   readonly fields?: Fields
   /** True: answers carry a secret, so every one is `Cache-Control: no-store` (RFC 6749, 5.1). */
   readonly carriesSecret?: boolean
+}
+
+/** A view's policy with every gap filled from `createLatchkey`. */
+export interface CompletePolicy extends GuardPolicy, Omit<ViewPolicy, keyof GuardPolicy> {
+  readonly parsers: readonly Parser[]
+  readonly renderers: readonly [Renderer, ...Renderer[]]
+  readonly maxBodyBytes: number
 }
 
 export type ViewHandlers<I extends Identity = Identity> = { readonly [M in ViewMethod]?: ViewHandler<I> }

@@ -16,7 +16,7 @@ describe('clientAddress', () => {
     ['127.0.0.1', '', '127.0.0.1', 'an empty header'],
     ['fd00::1', '2001:db8::1', '2001:db8::1', 'IPv6'],
     [undefined, '1.2.3.4', '', 'an unknown peer'],
-  ])('%s with %s counts for %s: %s', (remote, forwarded, expected) => {
+  ])('%s with %s counts for %s: %s', (remote, forwarded, expected, _case) => {
     expect(clientAddress(remote, forwarded, trust)).toBe(expected)
   })
 

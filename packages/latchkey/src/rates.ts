@@ -1,6 +1,6 @@
 /** DRF's rate syntax, `10/min`, and the refusal that all throttles share. */
-import { LatchkeyError } from '../errors.js'
-import type { CounterLimit } from '../stores/store.js'
+import { LatchkeyError } from './errors.js'
+import type { CounterLimit } from './stores/store.js'
 
 /** How many in how long. */
 export type Rate = CounterLimit
