@@ -1,27 +1,31 @@
 /**
- * Reads the header and the payload of a JWT: one JSON object, in which nothing can be read in two ways (RFC 8725,
- * 2.4 and 3.10; security of `jws.ts` rests on it, so it is stricter than the parser of request bodies).
+ * Reads the header and the payload of a JWT: one JSON object that nobody can read in another way. `jws.ts` calls it; it
+ * is stricter than the parser of request bodies, because other programs read the same token.
  */
 import { isUtf8 } from 'node:buffer'
 
 /** Far beyond any real claim; recursive code downstream must never meet a deeper value. */
 const MAX_DEPTH = 32
 
-/** An own property of an object, so that `__proto__` and `constructor` are names like all others. */
+/** Look names that a setting or a caller gave up with `Object.hasOwn`: `constructor` is there without being sent. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
- * The object in a base64url text, or undefined: padding, foreign characters or unused bits that are not zero (RFC 4648,
- * 3.5), no UTF-8, no JSON, no object, a name that occurs twice in an object, a number that a double cannot hold
- * exactly (a `user_id` beyond 2^53 would become a neighbour's), or more than 32 levels.
+ * The object in a base64url text. Undefined for padding, foreign characters or unused bits that are not zero (RFC 4648,
+ * 3.5); no UTF-8; no JSON; no object; a name that an object has twice (RFC 7519, 4); a number beyond 2^53, where a
+ * `user_id` would become its neighbour's; more than 32 levels.
  */
 export function readJsonObject(segment: string): JsonObject | undefined {
   const bytes = Buffer.from(segment, 'base64url')
   if (bytes.toString('base64url') !== segment || !isUtf8(bytes)) return undefined
   const text = bytes.toString('utf8')
+  const value = parse(text)
+  return isJsonObject(value) && countNames(value, MAX_DEPTH) === countColons(text) ? value : undefined
+}
+
+function parse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) && isUnambiguous(text) ? value : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }
@@ -31,33 +35,36 @@ function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** In valid JSON: a text (with the colon after a name), a bracket, or a number. */
-const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]|-?\d[\d.eE+-]*/g
-/** Up to here every whole number is exact. */
-const SAFE_DIGITS = 15
-
-/** `text` is valid JSON. Linear, without recursion. */
-function isUnambiguous(text: string): boolean {
-  const names: Set<string>[] = []
-  for (const [token, name, colon] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') {
-      if (names.push(new Set()) > MAX_DEPTH) return false
-    } else if (token === '}' || token === ']') {
-      names.pop()
-    } else if (name === undefined) {
-      if (token.length > SAFE_DIGITS && !isExact(token)) return false
-    } else if (colon !== undefined) {
-      // "a" and "\u0061" are one name.
-      const key: unknown = name.includes('\\') ? JSON.parse(name) : name.slice(1, -1)
-      const known = names.at(-1)
-      if (typeof key !== 'string' || known === undefined || known.has(key)) return false
-      known.add(key)
-    }
-  }
-  return true
+/**
+ * The names in all objects of a value; NaN, which equals no count, when it has a number that is not exact or is too
+ * deep. Of a name that came twice JSON.parse keeps one, so then there are fewer names than colons, however they are
+ * spelt ("a" and "\u0061" are one name).
+ */
+function countNames(value: unknown, levels: number): number {
+  if (typeof value === 'number') return isExact(value) ? 0 : Number.NaN
+  if (typeof value !== 'object' || value === null) return 0
+  if (levels === 0) return Number.NaN
+  const members: readonly unknown[] = Object.values(value)
+  let names = Array.isArray(value) ? 0 : members.length
+  for (const member of members) names += countNames(member, levels - 1)
+  return names
 }
 
-function isExact(token: string): boolean {
-  const value = Number(token)
-  return /[.eE]/.test(token) ? Number.isFinite(value) : Number.isSafeInteger(value)
+function isExact(value: number): boolean {
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value)
+}
+
+const [QUOTE, COLON, BACKSLASH] = [0x22, 0x3a, 0x5c]
+
+/** The colons outside of texts: in valid JSON, one after each name. */
+function countColons(text: string): number {
+  let colons = 0
+  let isText = false
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) isText = !isText
+    else if (code === BACKSLASH) at++
+    else if (code === COLON && !isText) colons++
+  }
+  return colons
 }

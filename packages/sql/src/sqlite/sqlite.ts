@@ -48,7 +48,10 @@ export function sqlite(path: string, options: SqliteOptions = {}): SqliteStore {
   return storeOn(new Connection(checkedPath(path), checkedOptions(options)))
 }
 
-/** The stores over an open connection. */
+/**
+ * The stores over an open connection.
+ * @internal
+ */
 export function storeOn(connection: Connection): SqliteStore {
   const changes = new Changes(connection)
   return {
@@ -90,7 +93,10 @@ function checkedPath(path: string): string {
   return path
 }
 
-/** The options with their defaults; a `TypeError` for a wrong one. */
+/**
+ * The options with their defaults; a `TypeError` for a wrong one.
+ * @internal
+ */
 export function checkedOptions(options: SqliteOptions): ConnectionOptions {
   const { busyTimeoutMs = 5000, synchronous = 'full', externalUsers = false, migrate = true } = options
   if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0 || busyTimeoutMs > 2 ** 31 - 1) {
