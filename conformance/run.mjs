@@ -18,7 +18,16 @@ const HELP = `usage: npm run conformance -- [--cases FILE] [--group G]... [--onl
   --verbose      also name the cases that pass`
 
 /** Groups of recordings whose endpoints exist here. */
-const IMPLEMENTED = ['authtoken', 'authentication', 'permissions', 'negotiation', 'basic', 'session']
+const IMPLEMENTED = [
+  'authtoken',
+  'authentication',
+  'permissions',
+  'negotiation',
+  'basic',
+  'session',
+  'jwt',
+  'knox',
+]
 
 const { values: options } = parseArgs({
   options: {

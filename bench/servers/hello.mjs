@@ -1,4 +1,8 @@
-/** `GET /hello/` on one framework, with the guard or without it: nothing else differs between the two processes. */
+/**
+ * `GET /hello/` on one framework, in one of three variants: `guarded` by Latchkey, `open` with nothing before the
+ * route, and `least`: in the guard's place one SHA-256 and one Map.get, without which no opaque token can be checked.
+ */
+import { hash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import { createApp, path, serve } from '@latchkey/server'
@@ -10,62 +14,99 @@ import { express } from 'latchkey/express'
 import { hono } from 'latchkey/hono'
 import { fromIncoming, writeResponse } from 'latchkey/node'
 import { answerParent } from '../lib/server-child.mjs'
-import { SERVER_SECRET, usernameAt } from '../lib/tokens-database.mjs'
+import { SERVER_SECRET, secretAt, usernameAt } from '../lib/tokens-database.mjs'
 
-const { framework, guarded, database } = JSON.parse(process.argv[2] ?? '{}')
+const { framework, variant, database, tokens } = JSON.parse(process.argv[2] ?? '{}')
 const latchkey = createLatchkey({ store: sqlite(database), secret: SERVER_SECRET })
 
-/** Both answers are equally long, because all names are. */
+/** All answers are equally long, because all names are. */
 const greet = (user) => ({ message: `Hello, ${user.username}!` })
 const SOMEBODY = { username: usernameAt(0) }
 
+const known = new Map()
+for (let index = 0; index < tokens; index += 1) {
+  known.set(hash('sha256', secretAt(index), 'base64'), { username: usernameAt(index) })
+}
+const leastCheck = (authorization) =>
+  known.get(hash('sha256', authorization.slice('Token '.length), 'base64'))
+
+const OPEN = { authentication: [], permissions: [allowAny] }
+
+/** @type {Record<string, Record<string, () => string | Promise<string>>>} */
 const FRAMEWORKS = {
-  hono() {
-    const app = new Hono()
-    if (guarded) {
-      app.get('/hello/', hono.guard(latchkey, isAuthenticated), (context) =>
-        context.json(greet(context.var.user)),
-      )
-    } else {
-      app.get('/hello/', (context) => context.json(greet(SOMEBODY)))
-    }
-    return listen(createAdaptorServer({ fetch: app.fetch }))
+  hono: {
+    guarded: () =>
+      serveHono(hono.guard(latchkey, isAuthenticated), (context) => context.json(greet(context.var.user))),
+    open: () => serveHono((context) => context.json(greet(SOMEBODY))),
+    least: () =>
+      serveHono(
+        (context, next) => {
+          context.set('user', leastCheck(context.req.header('authorization')))
+          return next()
+        },
+        (context) => context.json(greet(context.var.user)),
+      ),
   },
-  express() {
-    const app = expressFramework()
-    if (guarded) {
-      app.get('/hello/', express.guard(latchkey, isAuthenticated), (request, response) => {
+  express: {
+    guarded: () =>
+      serveExpress(express.guard(latchkey, isAuthenticated), (request, response) => {
         response.json(greet(request.user))
+      }),
+    open: () => serveExpress((_request, response) => void response.json(greet(SOMEBODY))),
+    least: () =>
+      serveExpress(
+        (request, _response, next) => {
+          request.user = leastCheck(request.headers.authorization)
+          next()
+        },
+        (request, response) => void response.json(greet(request.user)),
+      ),
+  },
+  node: {
+    guarded: () => {
+      const gate = latchkey.gate([isAuthenticated])
+      const settle = (request, response, { identity, refusal }) => {
+        if (refusal === null) answerNode(response, identity.user)
+        else writeResponse(response, refusal, request.method)
+      }
+      return serveNode((request, response) => {
+        const outcome = gate(fromIncoming(request))
+        if (outcome instanceof Promise) outcome.then((late) => settle(request, response, late))
+        else settle(request, response, outcome)
       })
-    } else {
-      app.get('/hello/', (_request, response) => void response.json(greet(SOMEBODY)))
-    }
-    return listen(createServer(app))
+    },
+    open: () => serveNode((_request, response) => answerNode(response, SOMEBODY)),
+    least: () =>
+      serveNode((request, response) => answerNode(response, leastCheck(request.headers.authorization))),
   },
-  node() {
-    const answer = (response, user) => {
-      const body = JSON.stringify(greet(user))
-      response.writeHead(200, {
-        'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(body),
-      })
-      response.end(body)
-    }
-    const gate = latchkey.gate([isAuthenticated])
-    const admit = async (request, response) => {
-      const { identity, refusal } = await gate(fromIncoming(request))
-      if (refusal === null) answer(response, identity.user)
-      else writeResponse(response, refusal, request.method)
-    }
-    return listen(createServer(guarded ? admit : (_request, response) => answer(response, SOMEBODY)))
+  server: {
+    guarded: () => serveView({ permissions: [isAuthenticated], get: ({ user }) => greet(user) }),
+    open: () => serveView({ ...OPEN, get: () => greet(SOMEBODY) }),
+    least: () => serveView({ ...OPEN, get: (request) => greet(leastCheck(request.header('authorization'))) }),
   },
-  /** The app that `latchkey serve` runs: the route is a view, the guard its policy. */
-  async server() {
-    const open = { authentication: [], permissions: [allowAny], get: () => greet(SOMEBODY) }
-    const closed = { permissions: [isAuthenticated], get: ({ user }) => greet(user) }
-    const app = createApp(latchkey, [path('hello/', apiView(guarded ? closed : open))])
-    return (await serve({ app, host: '127.0.0.1', port: 0 })).url
-  },
+}
+function serveHono(...handlers) {
+  return listen(createAdaptorServer({ fetch: new Hono().get('/hello/', ...handlers).fetch }))
+}
+
+function serveExpress(...handlers) {
+  return listen(createServer(expressFramework().get('/hello/', ...handlers)))
+}
+
+function serveNode(listener) {
+  return listen(createServer(listener))
+}
+
+function answerNode(response, user) {
+  const body = JSON.stringify(greet(user))
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
+  response.end(body)
+}
+
+/** The app that `latchkey serve` runs: the route is a view, the guard its policy. */
+async function serveView(options) {
+  const app = createApp(latchkey, [path('hello/', apiView(options))])
+  return (await serve({ app, host: '127.0.0.1', port: 0 })).url
 }
 
 function listen(server) {
@@ -74,7 +115,7 @@ function listen(server) {
   })
 }
 
-answerParent(await FRAMEWORKS[framework](), {
+answerParent(await FRAMEWORKS[framework][variant](), {
   cpu: () => {
     const { user, system } = process.cpuUsage()
     return { cpuUs: user + system }

@@ -10,10 +10,12 @@ import { sqlite } from '@latchkey/sql'
 import { Hono } from 'hono'
 import { browsableRenderer, createLatchkey, jsonRenderer, type Latchkey } from 'latchkey'
 import { CONTROLS, type Control, hashUsers, loadFixtures, readFixtures } from './fixtures.js'
+import { jwtOptions } from './jwt.js'
+import { knoxPolicy } from './knox.js'
+import { settings } from './settings.js'
 import { urlpatterns } from './urls.js'
 
 const [, , casesFile = 'conformance/cases.json'] = process.argv
-const settings = JSON.parse(process.env.CONFORMANCE_ENV ?? '{}') as { browsableApi?: boolean }
 const fixtures = readFixtures(casesFile)
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-conformance-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -40,7 +42,9 @@ async function reset(): Promise<void> {
     store,
     secret: 'conformance secret, known to everybody',
     loginRate: null,
-    renderers: settings.browsableApi === false ? [jsonRenderer()] : [jsonRenderer(), browsableRenderer()],
+    renderers: settings.browsableApi ? [jsonRenderer(), browsableRenderer()] : [jsonRenderer()],
+    jwt: jwtOptions(fixtures.jwtSigningKey),
+    policies: [knoxPolicy],
   })
   await loadFixtures(latchkey, store, fixtures, users)
   app = createApp(latchkey, urlpatterns)

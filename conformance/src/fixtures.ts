@@ -3,8 +3,15 @@ import { readFileSync } from 'node:fs'
 import { createLatchkey, type Latchkey, type NewUserRecord, type Store } from 'latchkey'
 
 export interface Fixtures {
+  readonly jwtSigningKey: string
   readonly users: readonly FixtureUser[]
   readonly authTokens: ReadonlyArray<{ readonly username: string; readonly token: string }>
+  readonly knoxTokens: ReadonlyArray<{
+    readonly username: string
+    readonly token: string
+    /** From now on; negative: expired already; null: never. */
+    readonly expiresInSeconds: number | null
+  }>
   readonly sessions: ReadonlyArray<{ readonly username: string; readonly sessionid: string }>
 }
 
@@ -72,6 +79,14 @@ export async function loadFixtures(
   for (const { username, token } of fixtures.authTokens) {
     await latchkey.tokens.import({ user: await userNamed(latchkey, username), secret: token })
   }
+  for (const { username, token, expiresInSeconds } of fixtures.knoxTokens) {
+    await latchkey.tokens.import({
+      user: await userNamed(latchkey, username),
+      policy: 'knox',
+      secret: token,
+      ttlSeconds: expiresInSeconds,
+    })
+  }
   for (const { username, sessionid } of fixtures.sessions) {
     await latchkey.sessions.start(await userNamed(latchkey, username), { secret: sessionid })
   }
@@ -91,6 +106,8 @@ export const CONTROLS: Readonly<Record<string, (latchkey: Latchkey, control: Con
       latchkey.users.delete(await userNamed(latchkey, username)),
     'delete-auth-token': async (latchkey, { username }) =>
       latchkey.tokens.revokeAll({ user: await userNamed(latchkey, username), policy: 'authtoken' }),
+    'delete-knox-tokens': async (latchkey, { username }) =>
+      latchkey.tokens.revokeAll({ user: await userNamed(latchkey, username), policy: 'knox' }),
   }
 
 async function userNamed(latchkey: Latchkey, username: string) {

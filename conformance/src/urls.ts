@@ -19,6 +19,8 @@ import {
   type Token,
   tokenAuthentication,
 } from 'latchkey'
+import { jwtUrls } from './jwt.js'
+import { knoxUrls } from './knox.js'
 
 const token = tokenAuthentication()
 const basic = basicAuthentication({ throttle: false })
@@ -62,5 +64,7 @@ export const urlpatterns: readonly UrlPattern[] = [
     apiView({ authentication: [session], permissions: [isAuthenticated], parsers, get, post }),
   ),
   path('/whoami/', apiView({ authentication: [token], permissions: [allowAny], get: whoami })),
+  ...jwtUrls,
+  ...knoxUrls,
   path('/api-token-auth/', obtainAuthToken({ authentication: [session, basic], throttleLogins: false })),
 ]

@@ -17,6 +17,7 @@ export const ERRORS = Object.freeze({
   method_not_allowed: { status: 405, message: 'Method not allowed.' },
   not_acceptable: { status: 406, message: 'Could not satisfy the request Accept header.' },
   token_exists: { status: 409, message: 'This user already has a token of this policy.' },
+  token_limit_reached: { status: 403, message: 'Maximum amount of tokens allowed per user exceeded.' },
   payload_too_large: { status: 413, message: 'Request body is too large.' },
   uri_too_long: { status: 414, message: 'Request path or query is too long.' },
   unsupported_media_type: { status: 415, message: 'Unsupported media type in request.' },
@@ -37,6 +38,8 @@ export interface LatchkeyErrorOptions {
   readonly message?: string
   /** For `invalid`: what is wrong, field by field. Public. */
   readonly fields?: FieldErrors
+  /** Public members of the body beside `detail`: simplejwt's `code` and `messages`. */
+  readonly extra?: Readonly<Record<string, unknown>>
   /** Seconds after which a new try can succeed; becomes `Retry-After`. */
   readonly retryAfterSeconds?: number
   /** Internal: for logs and the CLI, never in a response. */
@@ -53,6 +56,7 @@ export class LatchkeyError extends Error {
   readonly status: number
   readonly publicMessage: string
   readonly fields: FieldErrors | undefined
+  readonly extra: Readonly<Record<string, unknown>> | undefined
   readonly retryAfterSeconds: number | undefined
   readonly detail: string | undefined
 
@@ -65,6 +69,7 @@ export class LatchkeyError extends Error {
     this.status = ERRORS[code].status
     this.publicMessage = publicMessage
     this.fields = options.fields
+    this.extra = options.extra
     this.retryAfterSeconds = options.retryAfterSeconds
     this.detail = options.detail
   }

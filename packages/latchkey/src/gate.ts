@@ -40,7 +40,7 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   return (http) => {
     const request = new ApiRequest(http, requestContext)
     const refuse = (error: unknown): GateOutcome => {
-      const { data, status, headers } = errorAnswer(error, policy.authentication, request, context.onError)
+      const { data, status, headers } = errorAnswer(error, policy, request, context.onError)
       const lines: Array<readonly [string, string]> = [['Content-Type', 'application/json']]
       for (const [name, value] of Object.entries(headers)) lines.push([name, String(value)])
       if (request.vary.length > 0) lines.push(['Vary', request.vary.join(', ')])

@@ -14,6 +14,8 @@ export interface GuardPolicy {
   readonly authentication: readonly Authenticator[]
   readonly permissions: readonly Permission[]
   readonly throttles: readonly Throttle[]
+  /** The `WWW-Authenticate` value of a 401, in place of the first authenticator's. */
+  readonly challenge?: string | undefined
 }
 
 export type GuardedRequest = CredentialRequest & { readonly path: string }
@@ -89,9 +91,9 @@ function authorize(
  */
 export function refusalStatus(
   error: LatchkeyError,
-  authentication: readonly Authenticator[],
+  { authentication, challenge: own }: Pick<GuardPolicy, 'authentication' | 'challenge'>,
 ): { readonly status: number; readonly challenge: string | null } {
   if (error.status !== 401) return { status: error.status, challenge: null }
-  const challenge = authentication[0]?.challenge ?? null
+  const challenge = own ?? authentication[0]?.challenge ?? null
   return challenge === null ? { status: 403, challenge } : { status: 401, challenge }
 }

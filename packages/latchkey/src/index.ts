@@ -3,14 +3,30 @@
 export { ApiRequest } from './api-request.js'
 export type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
 export { type BasicAuthenticationOptions, basicAuthentication } from './authenticators/basic.js'
+export { type JwtAuthenticationOptions, jwtAuthentication, jwtKind } from './authenticators/jwt.js'
 export {
   type RemoteUserAuthenticationOptions,
   remoteUserAuthentication,
 } from './authenticators/remote-user.js'
 export { sessionAuthentication } from './authenticators/session.js'
-export { type TokenAuthenticationOptions, tokenAuthentication } from './authenticators/token.js'
+export {
+  type SecretKind,
+  type TokenAuthenticationOptions,
+  tokenAuthentication,
+} from './authenticators/token.js'
 export { type Clock, systemClock } from './clock.js'
 export { Keyring, MIN_SECRET_LENGTH, type SecretSource } from './crypto/keyring.js'
+export {
+  type JwtEndpointOptions,
+  type JwtLoginOptions,
+  tokenBlacklist,
+  tokenObtainPair,
+  tokenObtainSliding,
+  tokenRefresh,
+  tokenRefreshSliding,
+  tokenVerify,
+} from './endpoints/jwt.js'
+export { type Knox, type KnoxLogin, type KnoxOptions, knox } from './endpoints/knox.js'
 export { type ObtainAuthTokenOptions, obtainAuthToken } from './endpoints/obtain-auth-token.js'
 export {
   ERRORS,
@@ -20,9 +36,27 @@ export {
   LatchkeyError,
   type LatchkeyErrorOptions,
 } from './errors.js'
+export type {
+  LatchkeyEvent,
+  TokenExpired,
+  UserLoggedIn,
+  UserLoggedOut,
+  UserLoginFailed,
+} from './events.js'
 export type { Gate, GateOutcome } from './gate.js'
 export type { GuardPolicy } from './guard.js'
 export { ANONYMOUS, type AuthenticatedIdentity, type Identity, type User, type UserId } from './identity.js'
+export type { JwsAlgorithm } from './jwt/algorithms.js'
+export type { JwtOptions, JwtType } from './jwt/jwt-options.js'
+export type { JwtClaims, JwtPair, JwtService } from './jwt/jwt-service.js'
+export {
+  type SigningKey,
+  type SigningKeyOptions,
+  signingKey,
+  type VerifyingKey,
+  type VerifyingKeyOptions,
+  verifyingKey,
+} from './jwt/signing-key.js'
 export { createLatchkey, type Latchkey, type LatchkeyOptions } from './latchkey.js'
 export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
 export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
@@ -66,15 +100,15 @@ export { throttleByUser } from './throttles/by-user.js'
 export { throttleScope } from './throttles/scoped.js'
 export type { Throttle, ThrottledRequest } from './throttles/throttle.js'
 export type { Token } from './tokens/token.js'
-export { AUTHTOKEN, type TokenPolicy } from './tokens/token-policy.js'
+export { AUTHTOKEN, type TokenPolicy, type TokenRenewal } from './tokens/token-policy.js'
 export { TokenSecret } from './tokens/token-secret.js'
 export type {
   IssuedToken,
   IssueOptions,
-  TokenIdentity,
   TokenPage,
   TokenService,
 } from './tokens/token-service.js'
+export type { TokenIdentity } from './tokens/token-verifier.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
 export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
 export { normalizeUsername, usernameErrors } from './users/username.js'

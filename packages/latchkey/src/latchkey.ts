@@ -6,9 +6,12 @@ import { type Clock, systemClock } from './clock.js'
 import { Keyring, type SecretSource } from './crypto/keyring.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
 import { isLatchkeyError } from './errors.js'
+import { eventEmitter, type LatchkeyEvent } from './events.js'
 import { createGate, type Gate } from './gate.js'
 import type { GuardPolicy } from './guard.js'
 import type { UserId } from './identity.js'
+import type { JwtOptions } from './jwt/jwt-options.js'
+import { JwtService } from './jwt/jwt-service.js'
 import { createPasswords, type PasswordsOptions } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import type { IdentityBehind, Permission } from './permissions/permission.js'
@@ -18,6 +21,7 @@ import type { Services } from './services.js'
 import { type SessionOptions, SessionService } from './sessions/session-service.js'
 import type { Store, UserSource } from './stores/store.js'
 import type { Throttle } from './throttles/throttle.js'
+import type { TokenPolicy } from './tokens/token-policy.js'
 import { TokenService } from './tokens/token-service.js'
 import { LoginService } from './users/login-service.js'
 import { UserService } from './users/user-service.js'
@@ -53,6 +57,10 @@ export interface LatchkeyOptions {
   readonly loginRate?: string | null
   /** Addresses and ranges whose `X-Forwarded-For` is believed. Default is none. */
   readonly trustedProxies?: readonly string[]
+  /** Signing key and settings of JWTs: what `jwtAuthentication` and the `/api/token/` endpoints need. */
+  readonly jwt?: JwtOptions
+  /** Kinds of tokens beside the built-in `authtoken`: `[knox(…).policy]`. */
+  readonly policies?: readonly TokenPolicy[]
   /** Your own users table. Default is the store's. With it nothing is cached unless `cacheEntries` says so. */
   readonly users?: UserSource
   readonly passwords?: Omit<PasswordsOptions, 'clock'>
@@ -63,8 +71,13 @@ export interface LatchkeyOptions {
    */
   readonly cacheEntries?: number
   readonly clock?: Clock
-  /** Told about every 5xx. Default writes one line to stderr. */
+  /** Told about every 5xx, and when `onEvent` failed. Default writes one line to stderr. */
   readonly onError?: ErrorListener
+  /**
+   * Told about logins, logouts and expired tokens while the request waits: keep it short. What it throws goes to
+   * `onError` and breaks nothing.
+   */
+  readonly onEvent?: (event: LatchkeyEvent) => void
 }
 
 /** Everything an app touches. */
@@ -92,6 +105,7 @@ export interface Latchkey extends Services {
 }
 
 const MEBIBYTE = 1024 * 1024
+const DEFAULT_CACHE_ENTRIES = 50_000
 
 /**
  * Builds a Latchkey.
@@ -106,12 +120,17 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   const userSource = options.users ?? store.users
   const passwords = createPasswords({ ...options.passwords, clock })
   const cacheEntries = options.cacheEntries ?? (options.users === undefined ? undefined : 0)
+  const emit = eventEmitter(options.onEvent, (error, { kind }) =>
+    onError(error, { method: 'EVENT', path: kind }),
+  )
   const services: Services = Object.freeze({
     tokens: new TokenService({
       store,
       users: userSource,
       keyring: new Keyring(options.secret),
       clock,
+      emit,
+      ...(options.policies === undefined ? {} : { policies: options.policies }),
       ...(cacheEntries === undefined ? {} : { cacheEntries }),
     }),
     login: new LoginService({
@@ -120,8 +139,19 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       counters: store.counters,
       clock,
       rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
+      emit,
     }),
     sessions: new SessionService({ ...options.sessions, store, users: userSource, clock }),
+    jwts:
+      options.jwt === undefined
+        ? null
+        : new JwtService({
+            ...options.jwt,
+            store,
+            users: userSource,
+            clock,
+            cacheEntries: cacheEntries ?? DEFAULT_CACHE_ENTRIES,
+          }),
     userSource,
     counters: store.counters,
     clock,
@@ -141,7 +171,10 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     policy: defaults,
     endpoints: Object.freeze({ obtainAuthToken: handler(obtainAuthToken()) }),
     handler,
-    userChanged: (id: UserId) => services.tokens.forgetUser(id),
+    userChanged: (id: UserId) => {
+      services.tokens.forgetUser(id)
+      services.jwts?.forgetUser(id)
+    },
     gate: <P extends readonly Permission[]>(permissions?: P) => {
       const policy = permissions === undefined ? defaults : { ...defaults, permissions }
       // The guard checks the permissions that `IdentityBehind` is computed from.

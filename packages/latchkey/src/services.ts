@@ -2,6 +2,7 @@
 
 import type { TrustedProxies } from './client-address.js'
 import type { Clock } from './clock.js'
+import type { JwtService } from './jwt/jwt-service.js'
 import type { SessionService } from './sessions/session-service.js'
 import type { CounterStore, UserSource } from './stores/store.js'
 import type { TokenService } from './tokens/token-service.js'
@@ -11,6 +12,8 @@ export interface Services {
   readonly tokens: TokenService
   readonly login: LoginService
   readonly sessions: SessionService
+  /** null where `createLatchkey` was not given `jwt`. */
+  readonly jwts: JwtService | null
   readonly userSource: UserSource
   readonly counters: CounterStore
   readonly clock: Clock

@@ -62,7 +62,10 @@ describe('a new project', () => {
 
   it('has a command line that reads its settings and its urls', () => {
     const latchkey = join(project, 'node_modules/.bin/latchkey')
-    expect(run(latchkey, ['migrate'])).toEqual({ status: 0, output: 'Applied 0001-initial\n' })
+    expect(run(latchkey, ['migrate'])).toEqual({
+      status: 0,
+      output: 'Applied 0001-initial\nApplied 0002-jwts\n',
+    })
     expect(run(latchkey, ['check'])).toEqual({ status: 0, output: 'System check identified no issues.\n' })
     expect(run(latchkey, ['settings']).output).toMatch(
       /^database +\S+my-api\/latchkey\.sqlite3 +latchkey\.config\.ts$/m,

@@ -1,6 +1,8 @@
 /** Rows to records and back, the same for every SQL engine. */
 import type { Insertable, Selectable } from 'kysely'
 import type {
+  JwtRecord,
+  NewJwtRecord,
   NewTokenRecord,
   NewUserRecord,
   SessionRecord,
@@ -9,11 +11,12 @@ import type {
   UserId,
   UserRecord,
 } from 'latchkey'
-import type { SessionsTable, TokensTable, UsersTable } from './schema.js'
+import type { JwtsTable, SessionsTable, TokensTable, UsersTable } from './schema.js'
 
 export type UserRow = Selectable<UsersTable>
 export type TokenRow = Selectable<TokensTable>
 export type SessionRow = Selectable<SessionsTable>
+export type JwtRow = Selectable<JwtsTable>
 
 export function userOf(row: UserRow): UserRecord {
   return {
@@ -102,6 +105,28 @@ export function sessionColumns(session: SessionRecord): Insertable<SessionsTable
     password_version: session.passwordVersion,
     created_at: msOf(session.createdAt),
     expires_at: msOf(session.expiresAt),
+  }
+}
+
+export function jwtOf(row: JwtRow): JwtRecord {
+  return {
+    jti: row.jti,
+    family: row.family,
+    userId: userIdOf(row.user_id),
+    issuedAt: new Date(row.issued_at),
+    expiresAt: new Date(row.expires_at),
+    endedAt: row.ended_at === null ? null : new Date(row.ended_at),
+    successorJti: row.successor_jti,
+  }
+}
+
+export function jwtColumns(record: NewJwtRecord): Insertable<JwtsTable> {
+  return {
+    jti: record.jti,
+    family: record.family,
+    user_id: userIdColumn(record.userId),
+    issued_at: msOf(record.issuedAt),
+    expires_at: msOf(record.expiresAt),
   }
 }
 

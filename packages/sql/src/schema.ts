@@ -8,6 +8,8 @@ export interface Schema {
   tokens: TokensTable
   sessions: SessionsTable
   counter_events: CounterEventsTable
+  jwts: JwtsTable
+  jwt_users: JwtUsersTable
 }
 
 export interface UsersTable {
@@ -51,4 +53,19 @@ export interface CounterEventsTable {
   at: number
   /** When the event stops to count. */
   ends_at: number
+}
+
+export interface JwtsTable {
+  jti: string
+  family: string
+  user_id: UserId | bigint
+  issued_at: number
+  expires_at: number
+  ended_at: number | null
+  successor_jti: string | null
+}
+
+export interface JwtUsersTable {
+  user_id: UserId | bigint
+  not_before: number
 }

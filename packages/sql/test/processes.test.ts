@@ -1,11 +1,11 @@
 import { chmodSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import type { Change } from 'latchkey'
+import { type Change, createLatchkey, signingKey } from 'latchkey'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sqlite } from '../src/index.js'
 import { build, startChild } from './child.js'
-import { digestOf, insertUser, newPath, newToken } from './samples.js'
+import { digestOf, insertToken, insertUser, newPath, newToken } from './samples.js'
 
 beforeAll(build)
 
@@ -22,16 +22,49 @@ async function race(
 }
 
 describe('several processes on one file', () => {
+  it('refresh one JWT family: 8 parallel callers, 100 rounds, one successor each', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    const { id } = await insertUser(store)
+    const latchkey = createLatchkey({
+      store,
+      secret: 'a secret of at least thirty-two characters',
+      jwt: {
+        signingKey: signingKey({ algorithm: 'HS256', key: 'a signing key of at least thirty-two bytes' }),
+      },
+    })
+    const user = await latchkey.users.get(id)
+    if (user === null || latchkey.jwts === null) throw new Error('no user')
+    let { refresh } = await latchkey.jwts.issuePair(user)
+    const children = [startChild('refresh-jwt', [path]), startChild('refresh-jwt', [path])]
+    for (const line of await Promise.all(children.map((child) => child.nextLine())))
+      expect(line).toBe('ready')
+    for (let round = 0; round < 100; round += 1) {
+      const answers = children.map((child) => child.nextLine())
+      for (const child of children) child.process.stdin.write(`${refresh}\n`)
+      const successors = (await Promise.all(answers)).flatMap((line) => JSON.parse(line) as string[])
+      expect(successors).toHaveLength(8)
+      expect(new Set(successors).size).toBe(1)
+      const [next = ''] = successors
+      expect(next.split('.')).toHaveLength(3)
+      expect(next).not.toBe(refresh)
+      refresh = next
+    }
+    for (const child of children) child.process.stdin.write('end\n')
+    for (const code of await Promise.all(children.map((child) => child.ended))) expect(code).toBe(0)
+    await store.close()
+  })
+
   it('see a revocation of another process at their next catchUp', async () => {
     const path = newPath()
     const store = sqlite(path)
     const user = await insertUser(store)
-    const token = (await store.tokens.insertOrGet(newToken(user.id, 1)))?.token
+    const token = await insertToken(store, newToken(user.id, 1))
     const changes: Change[] = []
     store.changes.subscribe((change) => changes.push(change))
     store.changes.catchUp()
     expect(changes).toEqual([])
-    const child = startChild('delete-token', [path, token?.id ?? 0])
+    const child = startChild('delete-token', [path, token.id])
     expect(await child.nextLine()).toBe('true')
     store.changes.catchUp()
     expect(changes).toEqual([{ kind: 'all' }])
@@ -57,6 +90,37 @@ describe('several processes on one file', () => {
     await store.close()
   })
 
+  it('give 10 tokens to 2 x 50 parallel logins of a user who may have 10', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    await insertUser(store)
+    const outcomes = await race('insert-limited', [
+      [path, 0],
+      [path, 1000],
+    ])
+    expect(outcomes.reduce<number>((sum, created) => sum + Number(created), 0)).toBe(10)
+    expect(await store.tokens.list({})).toHaveLength(10)
+    await store.close()
+  })
+
+  it('renew and revoke one token at the same time: it is gone, and nobody fails', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    await insertUser(store)
+    const tokens = []
+    for (let number = 0; number < 200; number += 1) {
+      tokens.push(await insertToken(store, newToken(1, number, { expiresAt: new Date(5000) })))
+    }
+    const [renewed, deleted] = await race('renew-or-delete', [
+      [path, 'renew'],
+      [path, 'delete'],
+    ])
+    expect(deleted).toBe(200)
+    expect(renewed).toBeLessThanOrEqual(200)
+    expect(await store.tokens.list({})).toEqual([])
+    await store.close()
+  })
+
   it('never allow more than the limit of a throttle together', async () => {
     const path = newPath()
     await sqlite(path).migrate()
@@ -71,7 +135,9 @@ describe('several processes on one file', () => {
     for (let round = 0; round < 3; round += 1) {
       const path = newPath()
       const applied = await race('migrate', [[path], [path], [path]])
-      expect(applied.filter((names) => (names as string[]).length > 0)).toEqual([['0001-initial']])
+      expect(applied.filter((names) => (names as string[]).length > 0)).toEqual([
+        ['0001-initial', '0002-jwts'],
+      ])
       const store = sqlite(path, { migrate: false })
       expect(await store.users.list()).toHaveLength(3)
       await store.close()

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { NewTokenRecord, NewUserRecord, Store, UserId, UserRecord } from 'latchkey'
+import type { NewTokenRecord, NewUserRecord, Store, TokenRecord, UserId, UserRecord } from 'latchkey'
 import { onTestFinished } from 'vitest'
 
 /** The path of a database that does not exist yet, in a directory that goes away with the test. */
@@ -44,6 +44,7 @@ export function newToken(
     createdAt: new Date(1000),
     expiresAt: null,
     onePerUser: false,
+    limitPerUser: null,
     ...fields,
   }
 }
@@ -58,4 +59,10 @@ export async function insertUser(store: Store, username = 'vitor'): Promise<User
   const user = await store.users.insert(newUser(username))
   if (!user) throw new Error('the username is taken')
   return user
+}
+
+export async function insertToken(store: Store, token: NewTokenRecord): Promise<TokenRecord> {
+  const outcome = await store.tokens.insertOrGet(token)
+  if (outcome.kind !== 'created') throw new Error(`the token was not inserted: ${outcome.kind}`)
+  return outcome.token
 }

@@ -85,6 +85,19 @@ const ADAPTERS: Record<string, () => Server> = {
     )
     return createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
   },
+  'hono.route': () => {
+    const app = new Hono()
+    for (const [path, handler] of Object.entries(routes)) {
+      if (path !== '/hello/') app.all(path, hono.endpoint(handler))
+    }
+    app.all(
+      '/hello/',
+      hono.route(latchkey, [isAuthenticated], (context, { user }) =>
+        context.json({ user: user.username, address: '127.0.0.1' }),
+      ),
+    )
+    return createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  },
   fetch: () => {
     const byPath = Object.fromEntries(
       Object.entries(routes).map(([path, handler]) => [path, fetchHandler(handler)]),

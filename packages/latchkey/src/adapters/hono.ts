@@ -1,9 +1,12 @@
 /** Hono: `hono.endpoint` serves a view, `hono.guard` stands before a route of your own. */
+import type { IncomingMessage } from 'node:http'
 import type { Context, MiddlewareHandler } from 'hono'
+import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, RouteMatch } from '../request.js'
 import { fromFetch, toResponse } from './fetch.js'
+import { incomingHeader } from './node-http.js'
 
 /** What `hono.guard` puts into the context: `context.var.user`, `context.var.auth`. */
 export interface HonoVariables<P extends readonly Permission[]> {
@@ -28,7 +31,8 @@ function guard<const P extends readonly Permission[]>(
 ): MiddlewareHandler<HonoVariables<P>> {
   const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
   return async (context, next) => {
-    const { identity, refusal } = await gate(fromHono(context))
+    const outcome = gate(fromHono(context))
+    const { identity, refusal } = outcome instanceof Promise ? await outcome : outcome
     if (refusal !== null) return toResponse(refusal, context.req.method)
     context.set('user', identity.user)
     context.set('auth', identity.auth)
@@ -37,14 +41,32 @@ function guard<const P extends readonly Permission[]>(
   }
 }
 
+/**
+ * A whole route behind a guard in one handler, which spares Hono a middleware: `user` and `auth` come as arguments.
+ * `app.get('/hello/', hono.route(latchkey, [isAuthenticated], (context, { user }) => context.json({ hello: user.username })))`
+ */
+function route<const P extends readonly Permission[]>(
+  latchkey: Latchkey,
+  permissions: P,
+  handler: (context: Context, identity: IdentityBehind<P>) => Response | Promise<Response>,
+): (context: Context) => Response | Promise<Response> {
+  const gate = latchkey.gate(permissions)
+  return (context) => {
+    const settle = ({ identity, refusal }: GateOutcome<IdentityBehind<P>>) =>
+      refusal === null ? handler(context, identity) : toResponse(refusal, context.req.method)
+    const outcome = gate(fromHono(context))
+    return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
+  }
+}
+
+/**
+ * @hono/node-server keeps Node's request in the environment: it knows the peer, and its headers are cheaper than
+ * `Headers`. Other runtimes have neither.
+ */
 function fromHono(context: Context): HttpRequest {
-  return fromFetch(context.req.raw, remoteAddressOf(context.env))
+  const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage }
+  if (incoming?.socket === undefined) return fromFetch(context.req.raw)
+  return fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name))
 }
 
-/** @hono/node-server keeps Node's request in the environment; other runtimes do not say who the peer is. */
-function remoteAddressOf(env: unknown): string | undefined {
-  const { incoming } = (env ?? {}) as { incoming?: { socket?: { remoteAddress?: string } } }
-  return incoming?.socket?.remoteAddress
-}
-
-export const hono = Object.freeze({ endpoint, guard })
+export const hono = Object.freeze({ endpoint, guard, route })

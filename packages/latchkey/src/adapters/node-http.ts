@@ -62,15 +62,20 @@ class IncomingRequest implements HttpRequest {
   }
 
   header(name: string): string | undefined {
-    // Node keeps only the first of several Authorization headers; two must not pass for one.
-    if (name === 'authorization') return joinedAuthorization(this.#incoming)
-    const value = this.#incoming.headers[name]
-    return typeof value === 'object' ? value.join(',') : value
+    return incomingHeader(this.#incoming, name)
   }
 
   body(maxBytes: number): Promise<Uint8Array> {
     return readBody(this.#incoming, maxBytes)
   }
+}
+
+/** A header of Node's request as `HttpRequest.header` promises it. */
+export function incomingHeader(incoming: IncomingMessage, name: string): string | undefined {
+  // Node keeps only the first of several Authorization headers; two must not pass for one.
+  if (name === 'authorization') return joinedAuthorization(incoming)
+  const value = incoming.headers[name]
+  return typeof value === 'object' ? value.join(',') : value
 }
 
 function joinedAuthorization({ headers, rawHeaders }: IncomingMessage): string | undefined {

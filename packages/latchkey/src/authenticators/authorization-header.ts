@@ -4,18 +4,29 @@ import type { CredentialRequest } from './authenticator.js'
 /** ASCII white space as Python's `bytes.split()` knows it; a no-break space is none. */
 const WHITE_SPACE = /[\t\n\v\f\r ]+/
 
+/** Whether a text can stand before a credential: one token of RFC 9110, 5.6.2. */
+export function isKeyword(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
+}
+
+/** The keyword and what follows it; empty when the header is absent or blank. */
+export function splitAuthorization(request: CredentialRequest): string[] {
+  const header = request.header('authorization')
+  if (header === undefined) return []
+  const parts = header.split(WHITE_SPACE)
+  if (parts[0] === '') parts.shift()
+  if (parts.at(-1) === '') parts.pop()
+  return parts
+}
+
 /**
- * What follows the keyword, split on white space; null when the header is absent, empty or of another scheme.
+ * What follows the keyword; null when the header is absent, empty or of another scheme.
  * @param lowerCaseKeyword RFC 9110, 11.1: schemes are compared without case (ASCII only: a Kelvin sign is no k)
  */
 export function readAuthorization(
   request: CredentialRequest,
   lowerCaseKeyword: string,
 ): readonly string[] | null {
-  const header = request.header('authorization')
-  if (header === undefined) return null
-  const parts = header.split(WHITE_SPACE)
-  if (parts[0] === '') parts.shift()
-  if (parts.at(-1) === '') parts.pop()
+  const parts = splitAuthorization(request)
   return parts.shift()?.toLowerCase() === lowerCaseKeyword ? parts : null
 }

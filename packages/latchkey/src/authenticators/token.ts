@@ -1,19 +1,34 @@
 /** `Authorization: Token <secret>`: DRF's `TokenAuthentication`. Reads the header; the token service decides. */
 import { LatchkeyError } from '../errors.js'
+import type { Identity } from '../identity.js'
+import type { Services } from '../services.js'
 import type { Authenticator } from './authenticator.js'
-import { readAuthorization } from './authorization-header.js'
+import { isKeyword, readAuthorization } from './authorization-header.js'
+
+/** Credentials of another kind that stand behind the same keyword, told apart by their shape: JWTs. */
+export interface SecretKind {
+  /** Whether a credential has this kind's shape. Pure, and cheap for hostile text of any length. */
+  recognises(secret: string): boolean
+  /** Whose it is. Throws (or rejects with) `authentication_failed`: what is recognised is tried nowhere else. */
+  verify(secret: string, services: Services): Identity | Promise<Identity>
+}
 
 export interface TokenAuthenticationOptions {
   /** What stands before the secret, compared without case, and is the challenge. Default is `Token`. */
   readonly keyword?: string
-  /** Names of the token policies that are accepted. Default is `['authtoken']`. */
+  /**
+   * Names of the token policies that are accepted: `['authtoken', 'knox']` takes both under one keyword, as a token
+   * of any shape is found by its digest. Default is `['authtoken']`.
+   */
   readonly policies?: readonly string[]
+  /** Asked first, in order, by the shape of the credential. Default is none. */
+  readonly kinds?: readonly SecretKind[]
 }
 
 /** @throws TypeError when the keyword is not one token of RFC 9110, 5.6.2 */
 export function tokenAuthentication(options: TokenAuthenticationOptions = {}): Authenticator {
-  const { keyword = 'Token' } = options
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(keyword)) {
+  const { keyword = 'Token', kinds = [] } = options
+  if (!isKeyword(keyword)) {
     throw new TypeError(`keyword: '${keyword}' cannot stand in an Authorization header`)
   }
   const policies = new Set(options.policies ?? ['authtoken'])
@@ -30,15 +45,10 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
       if (parts.length > 1) throw failed('Invalid token header. Token string should not contain spaces.')
       if (!isUtf8(secret))
         throw failed('Invalid token header. Token string should not contain invalid characters.')
-      const identity = services.tokens.verify(secret)
-      return identity instanceof Promise ? identity.then(requirePolicy) : requirePolicy(identity)
+      const kind = kinds.find((one) => one.recognises(secret))
+      return kind === undefined ? services.tokens.verify(secret, policies) : kind.verify(secret, services)
     },
   } satisfies Authenticator)
-
-  function requirePolicy<I extends { readonly auth: { readonly policy: string } }>(identity: I): I {
-    if (!policies.has(identity.auth.policy)) throw failed('Invalid token.')
-    return identity
-  }
 }
 
 function failed(message: string): LatchkeyError {

@@ -44,25 +44,21 @@ export interface VerifiedJws {
 /** The keys that may verify: a list, or a look-up by the header that has not been verified yet. */
 export type JwsKeys = readonly VerifyingKey[] | ((header: JwsHeader) => readonly VerifyingKey[])
 
-export interface SignJwsOptions {
-  /** In place of the key's own. */
-  readonly kid?: string
-}
-
 /**
- * A signed token: the header is `{"alg":…,"typ":"JWT"}` and the `kid`, if any; the payload compact JSON in the order of
- * its names.
+ * A signed token: the header is `{"alg":…,"typ":"JWT"}`, with the `kid` of the key if it has one; the payload is compact
+ * JSON in the order of its names.
  *
- * @throws TypeError when the payload is no object, or so large that `verifyJws` would refuse the token
+ * @throws TypeError for a payload that `verifyJws` would refuse: no object, a number beyond 2^53, more than 32 levels,
+ *   or so large that the token would have more than 8192 characters
  */
-export function signJws(payload: JsonObject, key: SigningKey, options: SignJwsOptions = {}): string {
-  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
-    throw new TypeError('payload: must be an object')
+export function signJws(payload: JsonObject, key: SigningKey): string {
+  const payloadText = encode(payload)
+  if (readJsonObject(payloadText) === undefined) {
+    throw new TypeError('payload: must be an object of exact numbers and at most 32 levels')
   }
   // JSON leaves out what is undefined.
-  const header = { alg: key.algorithm, typ: 'JWT', kid: options.kid ?? key.kid }
-  const text = `${encode(header)}.${encode(payload)}`
-  const token = `${text}.${signText(key.algorithm, key.signWith, text).toString('base64url')}`
+  const signedText = `${encode({ alg: key.algorithm, typ: 'JWT', kid: key.kid })}.${payloadText}`
+  const token = `${signedText}.${signText(key.algorithm, key.signWith, signedText).toString('base64url')}`
   if (token.length <= MAX_TOKEN_LENGTH) return token
   throw new TypeError(`payload: the token would have more than ${MAX_TOKEN_LENGTH} characters`)
 }

@@ -6,9 +6,9 @@ import { createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObje
 import { type AlgorithmRow, isJwsAlgorithm, JWS_ALGORITHMS, type JwsAlgorithm } from './algorithms.js'
 
 /** RFC 7518, 3.2 asks for the hash size; Django's `SECRET_KEY`, 50 characters, signs HS512 too. 256 bits are the floor. */
-export const MIN_SECRET_BYTES = 32
+const MIN_SECRET_BYTES = 32
 /** RFC 7518, 3.3. New keys should have 3072: 2048 is worth 112 bits, and kept for keys that are in use. */
-export const MIN_RSA_BITS = 2048
+const MIN_RSA_BITS = 2048
 /** A `kid` is a look-up key, from the token's header too: longer ones are refused before anything is looked up. */
 export const MAX_KID_LENGTH = 256
 

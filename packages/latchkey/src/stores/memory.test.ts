@@ -8,7 +8,7 @@ testStore('memoryStore()', () => memoryStore(), { describe, it })
 describe('memoryStore()', () => {
   it('takes any user id when users live elsewhere', async () => {
     const store = memoryStore({ externalUsers: true })
-    expect(await store.tokens.insertOrGet(newToken('3f2a-text', 1))).toMatchObject({ created: true })
+    expect(await store.tokens.insertOrGet(newToken('3f2a-text', 1))).toMatchObject({ kind: 'created' })
     const [token] = await store.tokens.list({ userId: '3f2a-text' })
     expect(token && (await store.tokens.findByDigest(token.digest))).toEqual({ token, user: null })
   })

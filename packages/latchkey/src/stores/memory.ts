@@ -1,5 +1,6 @@
 /** The store that keeps everything in this process: for tests, examples and throw-away servers. Implements store.ts. */
 import { counterStore } from './memory/counters.js'
+import { jwtStore } from './memory/jwts.js'
 import { sessionStore } from './memory/sessions.js'
 import { refuseClosed, type Tables } from './memory/tables.js'
 import { tokenStore } from './memory/tokens.js'
@@ -30,6 +31,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     users: userStore(tables),
     tokens: tokenStore(tables),
     sessions: sessionStore(tables),
+    jwts: jwtStore(tables),
     counters: counterStore(tables),
     changes: {
       subscribe(listener) {

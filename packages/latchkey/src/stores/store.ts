@@ -19,6 +19,7 @@ export interface Store {
   readonly users: UserStore
   readonly tokens: TokenStore
   readonly sessions: SessionStore
+  readonly jwts: JwtStore
   readonly counters: CounterStore
   readonly changes: ChangeFeed
   /** Releases files and connections; the store is not usable after it. Safe to call twice. */
@@ -101,7 +102,23 @@ export interface TokenRecord {
 export interface NewTokenRecord extends Omit<TokenRecord, 'id'> {
   /** True: the user may have one token of this policy only; the store enforces it against every race. */
   readonly onePerUser: boolean
+  /**
+   * How many tokens of this policy the user may have that expire, and have not at `createdAt`; null: any number.
+   * Tokens that never expire do not count (knox's rule). The store enforces it against every race.
+   */
+  readonly limitPerUser: number | null
 }
+
+/**
+ * `created`: inserted. `existing`: `onePerUser`, and the user has this one. `limit_reached`: `limitPerUser`, and there is
+ * no room. `digest_taken`: the secret is another token's. `no_user`: the user does not exist, any more or yet.
+ */
+export type TokenInsertion =
+  | { readonly kind: 'created' | 'existing'; readonly token: TokenRecord }
+  | { readonly kind: 'limit_reached' | 'digest_taken' | 'no_user' }
+
+/** Which of the expired tokens: the one with this id, or those with an id above `afterId`, at most `limit`. */
+export type ExpiredTokens = { readonly id: number } | { readonly afterId: number; readonly limit: number }
 
 export interface TokenFilter {
   readonly userId?: UserId
@@ -116,15 +133,26 @@ export interface TokenStore {
   findByDigest(digest: Uint8Array): Promise<{ token: TokenRecord; user: UserRecord | null } | null>
   findById(id: number): Promise<TokenRecord | null>
   /**
-   * Inserts, and says so with `created: true`. With `onePerUser`, when the user has a token of the policy already,
-   * that one is returned with `created: false`: of any number of concurrent callers, in any number of processes,
-   * one creates and all get the same record. `null` when the digest is taken or the user does not exist.
+   * Inserts, unless a rule says no: see `TokenInsertion`. With `onePerUser`, of any number of concurrent callers, in any
+   * number of processes, one creates and all get the same record. With `limitPerUser`, any number of them create no
+   * more than there is room for: counting and inserting are one atomic step.
    */
-  insertOrGet(token: NewTokenRecord): Promise<{ token: TokenRecord; created: boolean } | null>
+  insertOrGet(token: NewTokenRecord): Promise<TokenInsertion>
+  /**
+   * Gives a token a new `expiresAt`, if it is still there and still expires at `expected`. One conditional statement:
+   * it never brings a deleted token back, and of concurrent callers one wins. False when it changed nothing.
+   * Publishes `{ kind: 'token' }`.
+   */
+  renew(id: number, expected: Date, expiresAt: Date): Promise<boolean>
   /** Deletes one token. False when there was none. Publishes `{ kind: 'token' }` in the same change. */
   delete(id: number): Promise<boolean>
   /** Deletes all tokens that fit; returns how many. Publishes `{ kind: 'token' }` for each. */
   deleteMany(filter: TokenFilter): Promise<number>
+  /**
+   * Deletes tokens that have expired at `now`, ordered by id, and returns them: of concurrent callers one gets each.
+   * One that was renewed meanwhile stays. Publishes `{ kind: 'token' }` for each.
+   */
+  deleteExpired(now: Date, which: ExpiredTokens): Promise<readonly TokenRecord[]>
   /** Tokens that fit, ordered by id, those with an id above `afterId`, at most `limit`. */
   list(
     filter: TokenFilter,
@@ -156,6 +184,72 @@ export interface SessionStore {
   deleteExpired(now: Date): Promise<number>
 }
 
+/** What is kept of a refresh or sliding JWT: enough to revoke it, and nothing that is a token. */
+export interface JwtRecord {
+  readonly jti: string
+  /** The `jti` of the login that the token descends from: reuse of any member ends them all. */
+  readonly family: string
+  readonly userId: UserId
+  readonly issuedAt: Date
+  /** After this moment the record means nothing any more. */
+  readonly expiresAt: Date
+  /** When it was exchanged for its successor, or revoked; null: live. */
+  readonly endedAt: Date | null
+  /** The `jti` that it was exchanged for; null: it was not exchanged. */
+  readonly successorJti: string | null
+}
+
+export type NewJwtRecord = Omit<JwtRecord, 'endedAt' | 'successorJti'>
+
+export interface JwtRotation {
+  /** The token that was presented. Tokens of another issuer with the same key are not known yet: they start a family. */
+  readonly presented: NewJwtRecord
+  readonly successor: Omit<NewJwtRecord, 'family'>
+  readonly now: Date
+  /** How long after its exchange a token is answered with the same successor again. */
+  readonly graceSeconds: number
+}
+
+/**
+ * `rotated`: this caller was the first, and the successor counts. `repeated`: somebody was first, a moment ago: the
+ * successor is theirs, issued at `issuedAt`. `reused`: long after; the whole family has ended with this call.
+ * `ended`: it was revoked.
+ */
+export type JwtRotationOutcome =
+  | { readonly kind: 'rotated' }
+  | { readonly kind: 'repeated'; readonly successorJti: string; readonly issuedAt: Date }
+  | { readonly kind: 'reused' }
+  | { readonly kind: 'ended' }
+
+export interface JwtState {
+  /** null: not known, as access tokens are. */
+  readonly known: 'live' | 'ended' | null
+  /** Tokens of the user that were issued before this moment and are not known to be live have ended. */
+  readonly notBefore: Date | null
+}
+
+export interface JwtStore {
+  /** Notes issued tokens; one whose `jti` is known is left as it is. */
+  insert(records: readonly NewJwtRecord[]): Promise<void>
+  find(jti: string): Promise<JwtRecord | null>
+  /**
+   * Exchanges a token for its successor. Of any number of concurrent callers, in any number of processes, one is told
+   * `rotated`; the others `repeated` within the grace, else `reused`. Publishes `{ kind: 'jwt' }` for all that ended.
+   */
+  rotate(rotation: JwtRotation): Promise<JwtRotationOutcome>
+  /** Ends one token, known or not. False when it had ended already. Publishes `{ kind: 'jwt' }`. */
+  revoke(record: NewJwtRecord, now: Date): Promise<boolean>
+  /**
+   * Ends everything of a user that was issued before `now`: what is known, and access tokens, which are not, by
+   * `notBefore`. Publishes `{ kind: 'user' }`.
+   */
+  revokeUser(userId: UserId, now: Date): Promise<void>
+  /** What decides about a presented token: whether it is known, and since when tokens of the user count. One statement. */
+  state(jti: string, userId: UserId): Promise<JwtState>
+  /** Removes records that mean nothing any more; returns how many. */
+  deleteExpired(now: Date): Promise<number>
+}
+
 export interface CounterLimit {
   readonly maxCount: number
   readonly periodSeconds: number
@@ -180,6 +274,7 @@ export interface CounterStore {
 export type Change =
   | { readonly kind: 'token'; readonly digest: Uint8Array }
   | { readonly kind: 'user'; readonly userId: UserId }
+  | { readonly kind: 'jwt'; readonly jti: string }
   | { readonly kind: 'all' }
 
 /**
@@ -194,8 +289,8 @@ export interface ChangeFeed {
   subscribe(listener: (change: Change) => void): () => void
   /**
    * Called before an answer from memory: publishes, synchronously, what other processes changed before this call
-   * (SQLite: `{ kind: 'all' }` when `PRAGMA data_version` moved). Cheap: it may skip the look when one was made in
-   * the same turn of the event loop less than a millisecond ago. Throws `store_unavailable` when it cannot look.
+   * (SQLite: `{ kind: 'all' }` when `PRAGMA data_version` moved). Cheap: it may skip the look when one was made less
+   * than 20 microseconds ago, which no caller who heard of the change can beat. Throws `store_unavailable` when it cannot look.
    */
   catchUp(): void
 }

@@ -2,6 +2,7 @@
 import type { Store } from '../stores/store.js'
 import { changesContract } from './store-contract/changes.js'
 import { countersContract } from './store-contract/counters.js'
+import { jwtsContract } from './store-contract/jwts.js'
 import { sessionsContract } from './store-contract/sessions.js'
 import type { Promised } from './store-contract/support.js'
 import { tokensContract } from './store-contract/tokens.js'
@@ -20,6 +21,7 @@ const CONTRACTS: ReadonlyArray<readonly [part: string, contract: (promised: Prom
   ['users', usersContract],
   ['tokens', tokensContract],
   ['sessions', sessionsContract],
+  ['jwts', jwtsContract],
   ['counters', countersContract],
   ['changes', changesContract],
 ]

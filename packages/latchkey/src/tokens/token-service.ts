@@ -5,22 +5,24 @@
 import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
+import type { EmitEvent } from '../events.js'
 import type { User, UserId } from '../identity.js'
 import type { Store, TokenFilter, TokenRecord, UserSource } from '../stores/store.js'
-import { toUser } from '../users/user.js'
 import { type Token, toToken } from './token.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from './token-digest.js'
-import { AUTHTOKEN, hintOf, newSecretText, TOKEN_POLICIES, type TokenPolicy } from './token-policy.js'
+import { AUTHTOKEN, hintOf, newSecretText, policyTable, type TokenPolicy } from './token-policy.js'
 import { TokenSecret } from './token-secret.js'
-import { VerifiedCache, type VerifiedToken } from './verified-cache.js'
+import { type TokenIdentity, TokenVerifier } from './token-verifier.js'
 
 export interface TokenServiceOptions {
   readonly store: Store
   readonly users: UserSource
   readonly keyring: Keyring
   readonly clock: Clock
-  /** Default is the built-in table. */
+  /** Beside the built-in `authtoken`. */
   readonly policies?: readonly TokenPolicy[]
+  /** Told of each expired token that is removed. */
+  readonly emit?: EmitEvent
   /** Verified tokens kept in memory; twice as many at the most. 0 switches the cache off. Default is 50,000. */
   readonly cacheEntries?: number
 }
@@ -49,39 +51,30 @@ export interface TokenPage {
   readonly limit?: number
 }
 
-/** The user and the token behind a secret: DRF's `(user, auth)`. */
-export type TokenIdentity = VerifiedToken['identity']
-
 export class TokenService {
   readonly #store: Store
-  readonly #users: UserSource
   readonly #keyring: Keyring
   readonly #clock: Clock
   readonly #policies: ReadonlyMap<string, TokenPolicy>
-  readonly #cache: VerifiedCache | null
+  readonly #verifier: TokenVerifier
 
   constructor(options: TokenServiceOptions) {
-    const { cacheEntries = 50_000 } = options
-    if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0)
-      throw new TypeError('cacheEntries: must be 0 or more')
-    this.#store = options.store
-    this.#users = options.users
-    this.#keyring = options.keyring
-    this.#clock = options.clock
-    this.#policies = new Map((options.policies ?? TOKEN_POLICIES).map((policy) => [policy.name, policy]))
-    this.#cache = cacheEntries === 0 ? null : new VerifiedCache(cacheEntries)
-    options.store.changes.subscribe((change) => this.#cache?.apply(change))
+    const { store, users, keyring, clock, cacheEntries = 50_000, emit = () => undefined } = options
+    this.#store = store
+    this.#keyring = keyring
+    this.#clock = clock
+    this.#policies = policyTable(options.policies ?? [])
+    this.#verifier = new TokenVerifier({ store, users, clock, policies: this.#policies, cacheEntries, emit })
   }
 
   /**
    * Issues a new token: the tutorial's `Token.objects.create(user=...)`.
-   * Throws `token_exists` when the policy allows one per user and there is one, `not_found` for an unknown user.
+   * Throws `token_exists` when the policy allows one per user and there is one, `token_limit_reached` when the user has
+   * as many as the policy allows (exact under concurrency, across processes), `not_found` for an unknown user.
    */
   async issue(options: IssueOptions): Promise<IssuedToken> {
     const policy = this.#policy(options.policy)
-    const issued = await this.#insert(policy, options, newSecretText(policy))
-    if (!issued.created) throw new LatchkeyError('token_exists')
-    return issued
+    return this.#insertNew(policy, options, newSecretText(policy), policy.limitPerUser)
   }
 
   /**
@@ -94,40 +87,42 @@ export class TokenService {
       throw new TypeError(`policy: ${policy.name} does not have one token per user that is shown again`)
     }
     for (;;) {
-      const issued = await this.#insert(policy, options, newSecretText(policy))
-      const { expiresAt } = issued.token
-      if (issued.created || expiresAt === null || expiresAt.getTime() > this.#clock.nowMs()) return issued
-      await this.revoke(issued.token)
+      const text = newSecretText(policy)
+      const { kind, token } = await this.#insert(policy, options, text, policy.limitPerUser)
+      if (kind === 'created') return { token: toToken(token), secret: new TokenSecret(text), created: true }
+      const { id, expiresAt } = token
+      if (expiresAt === null || expiresAt.getTime() > this.#clock.nowMs()) {
+        return { token: toToken(token), secret: this.#unseal(token), created: false }
+      }
+      await this.#verifier.deleteExpired({ id })
     }
   }
 
   /**
-   * Takes over a token that another system issued (a row of DRF's `authtoken_token`): its holder stays logged in.
+   * Takes over a token that another system issued (a row of DRF's `authtoken_token`): its holder stays logged in,
+   * whatever the shape of the secret and however many tokens the user has.
    * Throws `token_exists` when the user has one already, or the secret is another token's.
    */
   async import(options: IssueOptions & { readonly secret: string }): Promise<IssuedToken> {
     if (options.secret.length === 0 || options.secret.length > MAX_SECRET_LENGTH) {
       throw new TypeError(`secret: must have 1 to ${MAX_SECRET_LENGTH} characters`)
     }
-    const issued = await this.#insert(this.#policy(options.policy), options, options.secret)
-    if (!issued.created) throw new LatchkeyError('token_exists')
-    return issued
+    return this.#insertNew(this.#policy(options.policy), options, options.secret, null)
   }
 
   /**
    * Whose token this is. Hot: one hash, one map look-up, expiry and activity checks, all synchronous, no SQL.
-   * Cold: one statement, and then it is hot.
+   * Cold: one statement, and then it is hot. Where the policy renews tokens by use and enough time has passed, this
+   * one verification also writes.
    *
    * Throws (or rejects with) `authentication_failed` in DRF's words: "Invalid token." for anything unknown, revoked,
-   * expired or malformed, "User inactive or deleted."; and `store_unavailable`, never "allowed", when the store is in
-   * trouble.
+   * expired, malformed or of another policy, "User inactive or deleted."; and `store_unavailable`, never "allowed",
+   * when the store is in trouble.
+   *
+   * @param accepted names of the policies whose tokens are taken here; default: all
    */
-  verify(secret: string): TokenIdentity | Promise<TokenIdentity> {
-    if (secret.length === 0 || secret.length > MAX_SECRET_LENGTH) throw invalidToken()
-    this.#store.changes.catchUp()
-    const key = digestKey(secret)
-    const verified = this.#cache?.get(key)
-    return verified === undefined ? this.#verifyCold(key) : this.#judge(verified)
+  verify(secret: string, accepted?: ReadonlySet<string>): TokenIdentity | Promise<TokenIdentity> {
+    return this.#verifier.verify(secret, accepted)
   }
 
   /** The secret of a token whose policy shows it again. Throws `not_found`; `sealing_key_missing` if it cannot be opened. */
@@ -187,57 +182,67 @@ export class TokenService {
     }
   }
 
+  /**
+   * Removes the tokens that have expired, in batches, and tells `token_expired` for each. Returns how many there were.
+   * Expired tokens are refused whether or not this ever runs: it saves space. Safe to stop, to repeat, and to run
+   * beside servers.
+   */
+  async deleteExpired(): Promise<number> {
+    let count = 0
+    for (let afterId = 0; ; ) {
+      const deleted = await this.#verifier.deleteExpired({ afterId, limit: 500 })
+      count += deleted.length
+      const last = deleted.at(-1)
+      if (last === undefined) return count
+      afterId = last.id
+    }
+  }
+
   /** Drops what memory holds about a user whose record lives elsewhere and has changed. */
   forgetUser(userId: UserId): void {
-    this.#cache?.apply({ kind: 'user', userId })
+    this.#verifier.forgetUser(userId)
   }
 
-  async #verifyCold(key: string): Promise<TokenIdentity> {
-    const epoch = this.#cache?.epoch ?? 0
-    const found = await this.#store.tokens.findByDigest(digestBytes(key))
-    if (found === null) throw invalidToken()
-    const user =
-      this.#users === this.#store.users ? found.user : await this.#users.findById(found.token.userId)
-    if (user === null) throw inactiveUser()
-    const identity = Object.freeze({ user: toUser(user), auth: toToken(found.token) })
-    const verified = { identity, expiresAtMs: found.token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY }
-    this.#cache?.set(key, verified, epoch)
-    return this.#judge(verified)
-  }
-
-  #judge({ identity, expiresAtMs }: VerifiedToken): TokenIdentity {
-    if (expiresAtMs <= this.#clock.nowMs()) throw invalidToken()
-    if (!identity.user.isActive) throw inactiveUser()
-    return identity
-  }
-
-  async #insert(
+  async #insertNew(
     policy: TokenPolicy,
     options: IssueOptions,
-    secret: string,
-  ): Promise<IssuedToken & { readonly created: boolean }> {
+    text: string,
+    limitPerUser: number | null,
+  ): Promise<IssuedToken> {
+    const { kind, token } = await this.#insert(policy, options, text, limitPerUser)
+    if (kind === 'existing') throw new LatchkeyError('token_exists')
+    return { token: toToken(token), secret: new TokenSecret(text) }
+  }
+
+  async #insert(policy: TokenPolicy, options: IssueOptions, text: string, limitPerUser: number | null) {
     const { ttlSeconds = policy.ttlSeconds } = options
     if (ttlSeconds !== null && !Number.isFinite(ttlSeconds))
       throw new TypeError('ttlSeconds: must be a number or null')
-    const digest = digestBytes(digestKey(secret))
+    const digest = digestBytes(digestKey(text))
     const nowMs = this.#clock.nowMs()
     const inserted = await this.#store.tokens.insertOrGet({
       policy: policy.name,
       userId: idOf(options.user),
       digest,
-      hint: hintOf(policy, secret),
-      sealed: policy.shownAgain ? this.#keyring.seal(secret, digest) : null,
+      hint: hintOf(policy, text),
+      sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
       name: options.name ?? '',
       createdAt: new Date(nowMs),
       expiresAt: ttlSeconds === null ? null : new Date(nowMs + ttlSeconds * 1000),
       onePerUser: policy.onePerUser,
+      limitPerUser,
     })
-    if (inserted === null) {
-      const user = await this.#users.findById(idOf(options.user))
-      throw new LatchkeyError(user === null ? 'not_found' : 'token_exists')
+    switch (inserted.kind) {
+      case 'created':
+      case 'existing':
+        return inserted
+      case 'limit_reached':
+        throw new LatchkeyError('token_limit_reached')
+      case 'digest_taken':
+        throw new LatchkeyError('token_exists')
+      case 'no_user':
+        throw new LatchkeyError('not_found')
     }
-    const { token, created } = inserted
-    return { token: toToken(token), created, secret: created ? new TokenSecret(secret) : this.#unseal(token) }
   }
 
   #unseal(record: TokenRecord): TokenSecret {
@@ -270,13 +275,4 @@ function filterOf({
     ...(user === undefined ? {} : { userId: idOf(user) }),
     ...(policy === undefined ? {} : { policy }),
   }
-}
-
-/** One answer for unknown, revoked, expired and malformed: an outsider learns nothing. */
-function invalidToken(): LatchkeyError {
-  return new LatchkeyError('authentication_failed', { message: 'Invalid token.' })
-}
-
-function inactiveUser(): LatchkeyError {
-  return new LatchkeyError('authentication_failed', { message: 'User inactive or deleted.' })
 }

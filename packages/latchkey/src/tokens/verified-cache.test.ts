@@ -23,7 +23,8 @@ function verified(userId: number, id = userId): VerifiedToken {
     createdAt: new Date(0),
     expiresAt: null,
   }
-  return { identity: { user, auth }, expiresAtMs: Number.POSITIVE_INFINITY }
+  const never = Number.POSITIVE_INFINITY
+  return { identity: { user, auth }, expiresAtMs: never, renewAfterMs: never }
 }
 
 describe('VerifiedCache', () => {

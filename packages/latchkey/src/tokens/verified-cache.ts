@@ -12,6 +12,8 @@ export interface VerifiedToken {
   readonly identity: Identity<Token> & { readonly user: NonNullable<Identity['user']> }
   /** `expiresAt` in milliseconds, `Infinity` for ever: compared at every use. */
   readonly expiresAtMs: number
+  /** A use after this moment renews the token; `Infinity`: none does. */
+  readonly renewAfterMs: number
 }
 
 /** Shared by all cached tokens of one user: forgetting a user is one assignment, however many tokens there are. */
@@ -83,6 +85,8 @@ export class VerifiedCache {
       case 'user':
         this.#forget(this.#youngOwners, change.userId)
         this.#forget(this.#oldOwners, change.userId)
+        return
+      case 'jwt':
         return
       case 'all':
         this.#young = new Map()

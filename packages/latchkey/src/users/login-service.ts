@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
+import type { EmitEvent } from '../events.js'
 import type { User } from '../identity.js'
 import type { Passwords } from '../passwords/passwords.js'
 import { type Rate, throttledError } from '../rates.js'
@@ -17,6 +18,7 @@ export interface LoginServiceOptions {
   readonly clock: Clock
   /** Failed logins allowed per account and address; null: any number. */
   readonly rate: Rate | null
+  readonly emit?: EmitEvent
 }
 
 export interface Credentials {
@@ -33,11 +35,20 @@ export interface LoginOptions {
   readonly throttle?: boolean
 }
 
+/** The token that a login gave out or a logout ended. */
+export interface LoginToken<Hint = string | null> {
+  readonly policy: string
+  /** Null: all of the policy. */
+  readonly hint: Hint
+}
+
 export class LoginService {
   readonly #options: LoginServiceOptions
+  readonly #emit: EmitEvent
 
   constructor(options: LoginServiceOptions) {
     this.#options = options
+    this.#emit = options.emit ?? (() => undefined)
   }
 
   /**
@@ -50,7 +61,7 @@ export class LoginService {
    */
   async login(credentials: Credentials, options: LoginOptions = {}): Promise<User | null> {
     const { users, passwords, counters, clock } = this.#options
-    const { username, password } = credentials
+    const { username, password, address } = credentials
     const rate = options.throttle === false ? null : this.#options.rate
     const key = counterKey(credentials)
     if (rate !== null) refuseOver(await counters.peek(key, rate, clock.nowMs()))
@@ -61,10 +72,14 @@ export class LoginService {
     const record = isStorable(username) ? await users.findByUsername(username) : null
     if (record === null) {
       await passwords.verifyDecoy(password, { beforeCheck })
+      this.#emit({ kind: 'user_login_failed', username, address })
       return null
     }
     const { ok, upgraded } = await passwords.verify(password, record.passwordHash, { beforeCheck })
-    if (!ok || !record.isActive) return null
+    if (!ok || !record.isActive) {
+      this.#emit({ kind: 'user_login_failed', username, address })
+      return null
+    }
 
     if (rate !== null) await counters.clear(key)
     const lastLogin = options.updateLastLogin ? new Date(clock.nowMs()) : undefined
@@ -75,6 +90,18 @@ export class LoginService {
       })
     }
     return toUser({ ...record, lastLogin: lastLogin ?? record.lastLogin })
+  }
+
+  /** After a login that gave out a token: writes `lastLogin` and tells `user_logged_in`. Throws `store_unavailable`. */
+  async noteLogin(user: User, { policy, hint }: LoginToken<string>, address: string): Promise<void> {
+    const lastLogin = new Date(this.#options.clock.nowMs())
+    await this.#options.users.recordLogin?.(user.id, { lastLogin })
+    this.#emit({ kind: 'user_logged_in', user: Object.freeze({ ...user, lastLogin }), policy, hint, address })
+  }
+
+  /** After a logout: tells `user_logged_out`. */
+  noteLogout(user: User, { policy, hint }: LoginToken, address: string): void {
+    this.#emit({ kind: 'user_logged_out', user, policy, hint, address })
   }
 }
 

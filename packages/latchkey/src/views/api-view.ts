@@ -59,7 +59,7 @@ function viewOf<P extends readonly Permission[]>(
   if (byMethod.size === 0) throw new TypeError('apiView: needs a handler for at least one method')
   const { authentication, permissions, throttles, parsers, renderers, maxBodyBytes, name, description } =
     policy
-  const { fields, carriesSecret } = policy
+  const { fields, carriesSecret, challenge } = policy
   return Object.freeze({
     handlers: byMethod,
     policy: Object.freeze({
@@ -71,6 +71,7 @@ function viewOf<P extends readonly Permission[]>(
       ...(maxBodyBytes !== undefined && { maxBodyBytes }),
       ...(name !== undefined && { name }),
       ...(description !== undefined && { description }),
+      ...(challenge !== undefined && { challenge }),
       ...(fields && { fields }),
       ...(carriesSecret !== undefined && { carriesSecret }),
     }),

@@ -48,12 +48,12 @@ export async function dispatch(
     })
     answer = await run(view, policy, request, context.services)
   } catch (error) {
-    answer = errorAnswer(error, policy.authentication, request, context.onError)
+    answer = errorAnswer(error, policy, request, context.onError)
   }
   try {
     return render(answer, view, policy, request, accepted)
   } catch (error) {
-    const failed = errorAnswer(error, policy.authentication, request, context.onError)
+    const failed = errorAnswer(error, policy, request, context.onError)
     return render(failed, view, policy, request, { renderer: fallback, mediaType: fallback.mediaType })
   }
 }

@@ -1,7 +1,6 @@
 /** The one place where an error becomes an answer: only `publicMessage` and `fields` get out. Views and gates use it. */
-import type { Authenticator } from '../authenticators/authenticator.js'
 import { ERRORS, LatchkeyError } from '../errors.js'
-import { refusalStatus } from '../guard.js'
+import { type GuardPolicy, refusalStatus } from '../guard.js'
 import { ApiResponse } from './response.js'
 
 /** Told about every error that is not the caller's: programming errors and trouble below. */
@@ -13,16 +12,16 @@ export type ErrorListener = (
 /** DRF's `exception_handler`: `{"detail": …}` or field errors, with `WWW-Authenticate` or `Retry-After`. */
 export function errorAnswer(
   error: unknown,
-  authentication: readonly Authenticator[],
+  policy: Pick<GuardPolicy, 'authentication' | 'challenge'>,
   request: { readonly method: string; readonly path: string },
   onError: ErrorListener,
 ): ApiResponse {
   const refusal =
     error instanceof LatchkeyError ? error : new LatchkeyError('internal_error', { cause: error })
   if (refusal.status >= 500) onError(error, request)
-  const { status, challenge } = refusalStatus(refusal, authentication)
+  const { status, challenge } = refusalStatus(refusal, policy)
   const detail = refusal.status >= 500 ? ERRORS[refusal.code].message : refusal.publicMessage
-  return new ApiResponse(refusal.fields ?? { detail }, {
+  return new ApiResponse(refusal.fields ?? { detail, ...refusal.extra }, {
     status,
     headers: {
       ...(challenge === null ? {} : { 'WWW-Authenticate': challenge }),

@@ -37,6 +37,8 @@ export interface ViewPolicy<P extends readonly Permission[] = readonly Permissio
   readonly name?: string
   /** Shown by OPTIONS and on the HTML page. */
   readonly description?: string
+  /** The challenge of a 401, in place of the first authenticator's: for login views, which have none. */
+  readonly challenge?: string
   /** The fields that POST and PUT take, for OPTIONS. */
   readonly fields?: Fields
   /** True: answers carry a secret, so every one is `Cache-Control: no-store` (RFC 6749, 5.1). */

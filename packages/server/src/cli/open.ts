@@ -105,7 +105,7 @@ export async function requireMigrated(store: SqliteStore): Promise<void> {
 function optionsOf({ values, config }: LoadedSettings) {
   const { loginRate, trustedProxies, maxBodyBytes, cacheEntries, sessionTtlSeconds } = values
   const { passwordHashConcurrency: concurrency, browsableApi } = values
-  const { authentication, permissions, throttles } = config
+  const { authentication, permissions, throttles, jwt, policies, onEvent } = config
   return {
     loginRate,
     trustedProxies,
@@ -117,5 +117,8 @@ function optionsOf({ values, config }: LoadedSettings) {
     ...(authentication && { authentication }),
     ...(permissions && { permissions }),
     ...(throttles && { throttles }),
+    ...(jwt && { jwt }),
+    ...(policies && { policies }),
+    ...(onEvent && { onEvent }),
   }
 }

@@ -6,6 +6,7 @@ import { changePasswordCommand } from './commands/change-password.js'
 import { checkCommand } from './commands/check.js'
 import { createUserCommand } from './commands/create-user.js'
 import { drfCreateTokenCommand } from './commands/drf-create-token.js'
+import { flushExpiredTokensCommand } from './commands/flush-expired-tokens.js'
 import { migrateCommand } from './commands/migrate.js'
 import { secretCommand } from './commands/secret.js'
 import { serveCommand } from './commands/serve.js'
@@ -56,6 +57,7 @@ function program(io: Io): Command {
   root.commandsGroup('Database:')
   root.addCommand(migrateCommand(io))
   root.addCommand(showMigrationsCommand(io))
+  root.addCommand(flushExpiredTokensCommand(io))
   root.commandsGroup('Users and tokens:')
   root.addCommand(userCommand(io))
   root.addCommand(tokenCommand(io))

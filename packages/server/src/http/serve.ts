@@ -34,7 +34,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       // Refused below, with words.
       requireHostHeader: false,
     },
-    getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refuseRequest }),
+    getRequestListener(app.fetch, { errorHandler: refuseRequest }),
   )
   server.on('clientError', refuseUnparsable)
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>

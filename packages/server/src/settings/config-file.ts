@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { createJiti } from 'jiti'
-import type { Authenticator, Permission, Throttle } from 'latchkey'
+import type { Authenticator, JwtOptions, LatchkeyEvent, Permission, Throttle, TokenPolicy } from 'latchkey'
 import type { UrlPattern } from '../http/urls.js'
 import { nearest } from './nearest.js'
 import { SETTING_KEYS, type SettingsInput } from './settings.js'
@@ -16,6 +16,12 @@ export interface LatchkeyConfig extends SettingsInput {
   readonly permissions?: readonly Permission[]
   /** DRF's DEFAULT_THROTTLE_CLASSES. Default is none. */
   readonly throttles?: readonly Throttle[]
+  /** Signing key and settings of JWTs: simplejwt's SIMPLE_JWT. Default is no JWTs. */
+  readonly jwt?: JwtOptions
+  /** Kinds of tokens beside the built-in `authtoken`: `[knox(…).policy]`. */
+  readonly policies?: readonly TokenPolicy[]
+  /** Told about logins, logouts and expired tokens. */
+  readonly onEvent?: (event: LatchkeyEvent) => void
   /** Which view answers where, instead of a `urls` module. */
   readonly urlpatterns?: readonly UrlPattern[]
 }
@@ -33,7 +39,16 @@ export interface LoadedConfig {
 
 const FILE_NAMES = ['latchkey.config.ts', 'latchkey.config.js', 'latchkey.config.mjs'] as const
 
-const CODE_KEYS = ['authentication', 'permissions', 'throttles', 'urlpatterns'] as const
+/** Key -> what it must be. */
+const CODE_KEYS = Object.freeze({
+  authentication: 'list',
+  permissions: 'list',
+  throttles: 'list',
+  jwt: 'object',
+  policies: 'list',
+  onEvent: 'function',
+  urlpatterns: 'list',
+})
 
 /**
  * The config file of a folder, or the one that is named.
@@ -86,7 +101,7 @@ async function loadModule(file: string): Promise<Readonly<Record<string, unknown
 }
 
 function refuseUnknown(name: string, config: object): void {
-  const known: readonly string[] = [...SETTING_KEYS, ...CODE_KEYS]
+  const known: readonly string[] = [...SETTING_KEYS, ...Object.keys(CODE_KEYS)]
   for (const key of Object.keys(config)) {
     if (known.includes(key)) continue
     const suggestion = nearest(key, known)
@@ -95,9 +110,11 @@ function refuseUnknown(name: string, config: object): void {
       `'${key}' is not a setting${suggestion ? `; did you mean '${suggestion}'?` : ''}`,
     )
   }
-  for (const key of CODE_KEYS) {
+  for (const [key, kind] of Object.entries(CODE_KEYS)) {
     const value: unknown = Reflect.get(config, key)
-    if (value !== undefined && !Array.isArray(value)) throw new SettingsError(name, `${key} must be a list`)
+    const actual = Array.isArray(value) ? 'list' : typeof value
+    if (value !== undefined && actual !== kind)
+      throw new SettingsError(name, `${key} must be a${kind === 'object' ? 'n' : ''} ${kind}`)
   }
 }
 

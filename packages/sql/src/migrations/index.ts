@@ -1,7 +1,9 @@
 /** All migrations in their order, listed by hand so that bundlers see them. */
 import type { Migration } from 'kysely'
 import * as initial from './0001-initial.js'
+import * as jwts from './0002-jwts.js'
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
+  '0002-jwts': jwts,
 }

@@ -8,16 +8,22 @@ const UNMIGRATED = { code: 'store_unavailable', detail: expect.stringContaining(
 describe('migrations', () => {
   it('are applied before the first use', async () => {
     const store = sqlite(newPath())
-    expect(await store.migrations()).toEqual([{ name: '0001-initial', appliedAt: null }])
+    expect(await store.migrations()).toEqual([
+      { name: '0001-initial', appliedAt: null },
+      { name: '0002-jwts', appliedAt: null },
+    ])
     await Promise.all([insertUser(store, 'a'), insertUser(store, 'b')])
-    expect(await store.migrations()).toEqual([{ name: '0001-initial', appliedAt: expect.any(Date) }])
+    expect(await store.migrations()).toEqual([
+      { name: '0001-initial', appliedAt: expect.any(Date) },
+      { name: '0002-jwts', appliedAt: expect.any(Date) },
+    ])
     await store.close()
   })
 
   it('are applied once, however often they are run', async () => {
     const path = newPath()
     const store = sqlite(path)
-    expect(await store.migrate()).toEqual(['0001-initial'])
+    expect(await store.migrate()).toEqual(['0001-initial', '0002-jwts'])
     expect(await store.migrate()).toEqual([])
     await insertUser(store)
     await store.close()
@@ -38,7 +44,7 @@ describe('migrations', () => {
   it('let methods that are called meanwhile wait', async () => {
     const store = sqlite(newPath(), { migrate: false })
     const [applied, user] = await Promise.all([store.migrate(), store.users.insert(newUser())])
-    expect(applied).toEqual(['0001-initial'])
+    expect(applied).toEqual(['0001-initial', '0002-jwts'])
     expect(user?.username).toBe('vitor')
     await store.close()
   })

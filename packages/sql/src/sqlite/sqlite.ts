@@ -6,6 +6,7 @@ import type { Schema } from '../schema.js'
 import { Changes } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
+import { jwtStore } from './jwts.js'
 import { migrationState } from './migrate.js'
 import { sessionStore } from './sessions.js'
 import { tokenStore } from './tokens.js'
@@ -62,6 +63,7 @@ export function storeOn(connection: Connection): SqliteStore {
     users: userStore(connection, QUERIES, changes),
     tokens: tokenStore(connection, QUERIES, changes),
     sessions: sessionStore(connection, QUERIES),
+    jwts: jwtStore(connection, QUERIES, changes),
     counters: counterStore(connection),
     changes,
     migrate: () => connection.migrate(),

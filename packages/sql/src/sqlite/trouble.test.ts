@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { isLatchkeyError } from 'latchkey'
 import { describe, expect, it } from 'vitest'
-import { digestOf, insertUser, newDirectory, newPath, newToken, newUser } from '../../test/samples.js'
+import {
+  digestOf,
+  insertToken,
+  insertUser,
+  newDirectory,
+  newPath,
+  newToken,
+  newUser,
+} from '../../test/samples.js'
 import { Connection } from './connection.js'
 import { sqlite, storeOn } from './sqlite.js'
 
@@ -92,8 +100,8 @@ describe('trouble later is store_unavailable, never "not found"', () => {
     const acknowledged: number[] = []
     const fill = async () => {
       for (let number = 0; number < 10_000; number += 1) {
-        const outcome = await store.tokens.insertOrGet(newToken(user.id, number, { name: 'x'.repeat(500) }))
-        acknowledged.push(outcome?.token.id ?? 0)
+        const token = await insertToken(store, newToken(user.id, number, { name: 'x'.repeat(500) }))
+        acknowledged.push(token.id)
       }
     }
     await expect(fill()).rejects.toMatchObject(unavailable(/disk is full/))

@@ -11,7 +11,7 @@ const outcomes = await Promise.all(
     store.tokens.insertOrGet(newToken(1, firstNumber + index, { policy: 'authtoken', onePerUser: true })),
   ),
 )
-const created = outcomes.filter((outcome) => outcome.created).length
+const created = outcomes.filter((outcome) => outcome.kind === 'created').length
 say(JSON.stringify({ created, ids: [...new Set(outcomes.map((outcome) => outcome.token.id))] }))
 await store.close()
 process.stdin.destroy()

@@ -20,6 +20,7 @@ export function newToken(userId, number, fields = {}) {
     createdAt: new Date(1000),
     expiresAt: null,
     onePerUser: false,
+    limitPerUser: null,
     ...fields,
   }
 }

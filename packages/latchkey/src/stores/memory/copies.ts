@@ -1,5 +1,5 @@
 /** Copies of records: what goes into the memory store and what comes out never share an object. */
-import type { SessionRecord, TokenRecord, UserRecord } from '../store.js'
+import type { JwtRecord, SessionRecord, TokenRecord, UserRecord } from '../store.js'
 
 export function copyOf<Row>(row: Row | undefined, copy: (row: Row) => Row): Row | null {
   return row === undefined ? null : copy(row)
@@ -41,6 +41,18 @@ export function copySession(session: SessionRecord): SessionRecord {
     passwordVersion: session.passwordVersion,
     createdAt: copyDate(session.createdAt),
     expiresAt: copyDate(session.expiresAt),
+  }
+}
+
+export function copyJwt(record: JwtRecord): JwtRecord {
+  return {
+    jti: record.jti,
+    family: record.family,
+    userId: record.userId,
+    issuedAt: copyDate(record.issuedAt),
+    expiresAt: copyDate(record.expiresAt),
+    endedAt: record.endedAt && copyDate(record.endedAt),
+    successorJti: record.successorJti,
   }
 }
 

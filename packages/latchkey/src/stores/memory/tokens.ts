@@ -1,5 +1,5 @@
 /** The memory store's tokens. */
-import type { NewTokenRecord, TokenFilter, TokenRecord, TokenStore } from '../store.js'
+import type { NewTokenRecord, TokenFilter, TokenInsertion, TokenRecord, TokenStore } from '../store.js'
 import { copyOf, copyToken, textOf } from './copies.js'
 import { mayOwn, methodsOf, pageOf, publish, removeToken, type Tables, tokensOf, userOf } from './tables.js'
 
@@ -22,16 +22,30 @@ export function tokenStore(tables: Tables): TokenStore {
       return token ? { token: copyToken(token), user: userOf(tables, token.userId) } : null
     }),
     findById: method((id) => copyOf(tokens.get(id), copyToken)),
-    insertOrGet: method((fields: NewTokenRecord) => {
-      const [existing] = fields.onePerUser ? thatFit({ userId: fields.userId, policy: fields.policy }) : []
-      if (existing) return { token: copyToken(existing), created: false }
-      if (withDigest(fields.digest) || !mayOwn(tables, fields.userId)) return null
+    insertOrGet: method((fields: NewTokenRecord): TokenInsertion => {
+      const [existing] = fields.onePerUser ? thatFit(siblingsOf(fields)) : []
+      if (existing) return { kind: 'existing', token: copyToken(existing) }
+      if (fields.limitPerUser !== null) {
+        const live = thatFit(siblingsOf(fields)).filter(
+          ({ expiresAt }) => expiresAt !== null && expiresAt > fields.createdAt,
+        )
+        if (live.length >= fields.limitPerUser) return { kind: 'limit_reached' }
+      }
+      if (withDigest(fields.digest)) return { kind: 'digest_taken' }
+      if (!mayOwn(tables, fields.userId)) return { kind: 'no_user' }
       const token = copyToken({ ...fields, id: lastId + 1 })
       lastId += 1
       tokens.set(lastId, token)
       tables.digests.set(textOf(token.digest), lastId)
       tables.owned.set(token.userId, (tables.owned.get(token.userId) ?? new Set()).add(lastId))
-      return { token: copyToken(token), created: true }
+      return { kind: 'created', token: copyToken(token) }
+    }),
+    renew: method((id, expected, expiresAt) => {
+      const token = tokens.get(id)
+      if (token?.expiresAt?.getTime() !== expected.getTime()) return false
+      tokens.set(id, copyToken({ ...token, expiresAt }))
+      publish(tables, { kind: 'token', digest: new Uint8Array(token.digest) })
+      return true
     }),
     delete: method((id) => {
       const token = tokens.get(id)
@@ -43,6 +57,14 @@ export function tokenStore(tables: Tables): TokenStore {
       for (const token of doomed) remove(token)
       return doomed.length
     }),
+    deleteExpired: method((now, which) => {
+      const candidates =
+        'id' in which ? [tokens.get(which.id)].flatMap((token) => token ?? []) : [...tokens.values()]
+      const expired = candidates.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= now)
+      const doomed = 'id' in which ? expired : pageOf(expired, which)
+      for (const token of doomed) remove(token)
+      return doomed.map(copyToken)
+    }),
     list: method((filter, page) => pageOf(thatFit(filter), page).map(copyToken)),
     reseal: method((id, expected, sealed) => {
       const token = tokens.get(id)
@@ -52,3 +74,5 @@ export function tokenStore(tables: Tables): TokenStore {
     }),
   }
 }
+
+const siblingsOf = ({ userId, policy }: NewTokenRecord): TokenFilter => ({ userId, policy })

@@ -28,6 +28,16 @@ export function changesContract(promised: Promised): void {
     ])
   })
 
+  promised('every renewal of a token, and the deletion of an expired one, is published', async (store) => {
+    const user = await insertUser(store)
+    const token = await insertToken(store, newToken(user.id, 1, { expiresAt: at(1) }))
+    const changes = record(store)
+    await store.tokens.renew(token.id, at(1), at(2))
+    same(changes, [{ kind: 'token', digest: digestOf(1) }])
+    await store.tokens.deleteExpired(at(2), { id: token.id })
+    same(changes.slice(1), [{ kind: 'token', digest: digestOf(1) }])
+  })
+
   promised('every update and deletion of a user is published', async (store) => {
     const user = await insertUser(store)
     const published: readonly Change[] = [{ kind: 'user', userId: user.id }]
@@ -47,6 +57,8 @@ export function changesContract(promised: Promised): void {
     const changes = record(store)
     await store.tokens.delete(1)
     await store.tokens.deleteMany({})
+    await store.tokens.renew(1, at(0), at(1))
+    await store.tokens.deleteExpired(at(0), { afterId: 0, limit: 9 })
     await store.users.update(user.id, { username: 'other' })
     await store.users.update(999, { email: '' })
     await store.users.delete(999)

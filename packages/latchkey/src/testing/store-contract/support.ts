@@ -48,6 +48,7 @@ export function newToken(
     createdAt: at(0),
     expiresAt: null,
     onePerUser: false,
+    limitPerUser: null,
     ...fields,
   }
 }
@@ -75,7 +76,7 @@ export async function insertUser(store: Store, username = 'vitor'): Promise<User
 
 export async function insertToken(store: Store, token: NewTokenRecord) {
   const outcome = await store.tokens.insertOrGet(token)
-  assert.ok(outcome?.created, 'the token was not inserted')
+  assert.ok(outcome.kind === 'created', 'the token was not inserted')
   return outcome.token
 }
 

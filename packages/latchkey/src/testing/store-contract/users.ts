@@ -45,7 +45,7 @@ export function usersContract(promised: Promised): void {
     same(await store.users.findById(text), null)
     same(await store.users.update(text, { isActive: false }), 'not_found')
     same(await store.users.delete(text), false)
-    same(await store.tokens.insertOrGet(newToken(text, 1)), null)
+    same(await store.tokens.insertOrGet(newToken(text, 1)), { kind: 'no_user' })
     same((await store.users.findById(user.id))?.isActive, true)
   })
 

@@ -26,14 +26,21 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'tokens.findByDigest': (store) => store.tokens.findByDigest(digestOf(1)),
   'tokens.findById': (store) => store.tokens.findById(1),
   'tokens.insertOrGet': (store) => store.tokens.insertOrGet(newToken(1, 1)),
+  'tokens.renew': (store) => store.tokens.renew(1, at(0), at(1)),
   'tokens.delete': (store) => store.tokens.delete(1),
   'tokens.deleteMany': (store) => store.tokens.deleteMany({}),
+  'tokens.deleteExpired': (store) => store.tokens.deleteExpired(at(0), { id: 1 }),
   'tokens.list': (store) => store.tokens.list({}),
   'tokens.reseal': (store) => store.tokens.reseal(1, digestOf(1), digestOf(2)),
   'sessions.insert': (store) => store.sessions.insert(newSession(1, 1)),
   'sessions.findByDigest': (store) => store.sessions.findByDigest(digestOf(1)),
   'sessions.delete': (store) => store.sessions.delete(digestOf(1)),
   'sessions.deleteExpired': (store) => store.sessions.deleteExpired(at(0)),
+  'jwts.insert': (store) => store.jwts.insert([]),
+  'jwts.find': (store) => store.jwts.find('x'),
+  'jwts.state': (store) => store.jwts.state('x', 1),
+  'jwts.revokeUser': (store) => store.jwts.revokeUser(1, at(0)),
+  'jwts.deleteExpired': (store) => store.jwts.deleteExpired(at(0)),
   'counters.hit': (store) => store.counters.hit('key', { maxCount: 1, periodSeconds: 1 }, NOW_MS),
   'counters.peek': (store) => store.counters.peek('key', { maxCount: 1, periodSeconds: 1 }, NOW_MS),
   'counters.clear': (store) => store.counters.clear('key'),
@@ -97,6 +104,9 @@ export function wholeContract(promised: Promised): void {
     const expiresAt = new Date(Number.NaN)
     await assert.rejects(store.tokens.insertOrGet(newToken(user.id, 1, { expiresAt })))
     same(await store.tokens.list({}), [])
+    const { id } = await insertToken(store, newToken(user.id, 2, { expiresAt: at(1) }))
+    await assert.rejects(store.tokens.renew(id, at(1), expiresAt))
+    same((await store.tokens.findById(id))?.expiresAt, at(1))
   })
 
   promised('keeps any text as it is', async (store) => {

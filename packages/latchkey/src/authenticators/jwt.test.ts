@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest'
+import { knox } from '../endpoints/knox.js'
+import { signingKey } from '../jwt/signing-key.js'
+import { createLatchkey } from '../latchkey.js'
+import { memoryStore } from '../stores/memory.js'
+import { fakeRequest } from '../testing/fake-request.js'
+import { apiView } from '../views/api-view.js'
+import type { Authenticator } from './authenticator.js'
+import { jwtAuthentication, jwtKind } from './jwt.js'
+import { tokenAuthentication } from './token.js'
+
+const knoxTokens = knox()
+const latchkey = createLatchkey({
+  store: memoryStore(),
+  secret: 'a secret of at least thirty-two characters',
+  policies: [knoxTokens.policy],
+  jwt: { signingKey: signingKey({ algorithm: 'HS256', key: 'a signing key of at least thirty-two bytes' }) },
+})
+const kinds = [jwtKind()]
+const everything = tokenAuthentication({ keyword: 'Bearer', policies: ['authtoken', 'knox'], kinds })
+
+const ask = async (authentication: Authenticator, value: string) => {
+  const view = apiView({ authentication: [authentication], get: ({ user }) => ({ user: user?.username }) })
+  const { status, body } = await latchkey.handler(view)(fakeRequest({ headers: { authorization: value } }))
+  return { status, ...(JSON.parse(String(body)) as { user?: string; detail?: string; code?: string }) }
+}
+
+it('takes authtoken, knox and JWT side by side under one keyword', async () => {
+  const user = await latchkey.users.create({ username: 'vitor' })
+  const authtoken = (await latchkey.tokens.getOrCreate({ user })).secret.reveal()
+  const knoxToken = (await latchkey.tokens.issue({ user, policy: 'knox' })).secret.reveal()
+  const pair = await latchkey.jwts?.issuePair(user)
+  for (const secret of [authtoken, knoxToken, pair?.access]) {
+    expect(await ask(everything, `Bearer ${secret}`)).toEqual({ status: 200, user: 'vitor' })
+  }
+  for (const secret of ['nonsense', `${authtoken}x`]) {
+    expect(await ask(everything, `Bearer ${secret}`)).toEqual({ status: 401, detail: 'Invalid token.' })
+  }
+  for (const secret of ['a.b.c', pair?.refresh]) {
+    expect(await ask(everything, `Bearer ${secret}`)).toMatchObject({ status: 401, code: 'token_not_valid' })
+  }
+})
+
+it('has a keyword with its case, and words of its own for what is no token', async () => {
+  const jwt = jwtAuthentication({ headerTypes: ['JWT', 'Bearer'] })
+  expect(jwt.challenge).toBe('JWT realm="api"')
+  expect(await ask(jwt, 'bearer x')).toMatchObject({
+    status: 401,
+    detail: 'Authentication credentials were not provided.',
+  })
+  for (const value of ['Bearer', 'Bearer a b']) {
+    expect(await ask(jwt, value)).toMatchObject({ status: 401, code: 'bad_authorization_header' })
+  }
+})

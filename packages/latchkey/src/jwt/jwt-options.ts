@@ -1,0 +1,104 @@
+/** What can be set about JWTs: simplejwt's `SIMPLE_JWT`, checked once when the Latchkey is created. */
+import type { User } from '../identity.js'
+import type { SigningKey, VerifyingKey } from './signing-key.js'
+
+/** The kinds of token: `typ` of simplejwt's classes. */
+export type JwtType = 'access' | 'refresh' | 'sliding'
+
+export interface JwtOptions {
+  /** SIGNING_KEY and ALGORITHM: `signingKey({ algorithm: 'HS256', key: … })`. */
+  readonly signingKey: SigningKey
+  /** VERIFYING_KEY: further keys whose tokens are taken, e.g. a retired one. Default is none. */
+  readonly verifyingKeys?: readonly VerifyingKey[]
+  /** ACCESS_TOKEN_LIFETIME. Default is 300. */
+  readonly accessTtlSeconds?: number
+  /** REFRESH_TOKEN_LIFETIME. Default is 86,400. */
+  readonly refreshTtlSeconds?: number
+  /** SLIDING_TOKEN_LIFETIME. Default is 300. */
+  readonly slidingTtlSeconds?: number
+  /** SLIDING_TOKEN_REFRESH_LIFETIME. Default is 86,400. */
+  readonly slidingRefreshTtlSeconds?: number
+  /** ROTATE_REFRESH_TOKENS: a refresh gives a new refresh token too. Default is false. */
+  readonly rotateRefresh?: boolean
+  /**
+   * BLACKLIST_AFTER_ROTATION: the old one ends then. Of concurrent refreshes with one token one wins, and reuse ends
+   * the whole family. Default is false.
+   */
+  readonly blacklistAfterRotation?: boolean
+  /**
+   * How long after its rotation a refresh token is answered with the same successor again: lost answers and parallel
+   * tabs log nobody out. Default is 10; 0 as in simplejwt.
+   */
+  readonly refreshGraceSeconds?: number
+  /** UPDATE_LAST_LOGIN. Default is false. */
+  readonly updateLastLogin?: boolean
+  /** LEEWAY: tolerance for `exp`, `nbf` and `iat`, at most 60. Default is 0. */
+  readonly leewaySeconds?: number
+  /** AUDIENCE: put into `aud` of what is issued, and required of what comes. Default is none. */
+  readonly audience?: string | readonly string[] | null
+  /** ISSUER: the same for `iss`. Default is none. */
+  readonly issuer?: string | null
+  /** USER_ID_CLAIM. Default is `user_id`. */
+  readonly userIdClaim?: string
+  /** TOKEN_TYPE_CLAIM; null: types are not looked at. Default is `token_type`. */
+  readonly tokenTypeClaim?: string | null
+  /** JTI_CLAIM. Default is `jti`. */
+  readonly jtiClaim?: string
+  /** SLIDING_TOKEN_REFRESH_EXP_CLAIM. Default is `refresh_exp`. */
+  readonly slidingRefreshExpClaim?: string
+  /**
+   * Further claims of what is issued at login: the `get_token` of a `TokenObtainPairSerializer`. They cannot replace
+   * the claims above.
+   */
+  readonly claims?: (user: User) => Readonly<Record<string, unknown>>
+}
+
+export type CompleteJwtOptions = Required<Omit<JwtOptions, 'claims'>> & Pick<JwtOptions, 'claims'>
+
+/** @throws TypeError `jwt.<option>: …` for an option that cannot work */
+export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
+  const complete: CompleteJwtOptions = {
+    verifyingKeys: [],
+    accessTtlSeconds: 300,
+    refreshTtlSeconds: 86_400,
+    slidingTtlSeconds: 300,
+    slidingRefreshTtlSeconds: 86_400,
+    rotateRefresh: false,
+    blacklistAfterRotation: false,
+    refreshGraceSeconds: 10,
+    updateLastLogin: false,
+    leewaySeconds: 0,
+    audience: null,
+    issuer: null,
+    userIdClaim: 'user_id',
+    tokenTypeClaim: 'token_type',
+    jtiClaim: 'jti',
+    slidingRefreshExpClaim: 'refresh_exp',
+    ...options,
+  }
+  for (const [name, maximum] of SECONDS) {
+    const seconds = complete[name]
+    if (!Number.isFinite(seconds) || seconds < 0 || seconds > maximum) {
+      throw new TypeError(`jwt.${name}: must be 0 to ${maximum} seconds`)
+    }
+  }
+  if (complete.blacklistAfterRotation && !complete.rotateRefresh) {
+    throw new TypeError('jwt.blacklistAfterRotation: does nothing without rotateRefresh')
+  }
+  for (const name of ['userIdClaim', 'jtiClaim', 'slidingRefreshExpClaim'] as const) {
+    if (complete[name] === '') throw new TypeError(`jwt.${name}: must not be empty`)
+  }
+  return Object.freeze(complete)
+}
+
+const TEN_YEARS = 315_576_000
+
+/** Each duration with the most that makes sense; leeway as in security practice: clocks differ by a minute at most. */
+const SECONDS = [
+  ['accessTtlSeconds', TEN_YEARS],
+  ['refreshTtlSeconds', TEN_YEARS],
+  ['slidingTtlSeconds', TEN_YEARS],
+  ['slidingRefreshTtlSeconds', TEN_YEARS],
+  ['refreshGraceSeconds', 60],
+  ['leewaySeconds', 60],
+] as const

@@ -1,0 +1,71 @@
+/** The memory store's JWT records. */
+import type { UserId } from '../../identity.js'
+import type { JwtRecord, JwtRotationOutcome, JwtStore, NewJwtRecord } from '../store.js'
+import { copyJwt, copyOf } from './copies.js'
+import { methodsOf, publish, type Tables } from './tables.js'
+
+export function jwtStore(tables: Tables): JwtStore {
+  const method = methodsOf(tables)
+  const records = new Map<string, JwtRecord>()
+  const notBefore = new Map<UserId, Date>()
+  const insert = (record: NewJwtRecord) => {
+    if (records.has(record.jti)) return
+    records.set(record.jti, copyJwt({ ...record, endedAt: null, successorJti: null }))
+  }
+  const end = (record: JwtRecord, now: Date, successorJti: string | null = null) => {
+    records.set(record.jti, copyJwt({ ...record, endedAt: now, successorJti }))
+    publish(tables, { kind: 'jwt', jti: record.jti })
+  }
+  const endAll = (now: Date, doomed: (record: JwtRecord) => boolean) => {
+    for (const record of [...records.values()])
+      if (record.endedAt === null && doomed(record)) end(record, now)
+  }
+  return {
+    insert: method((fresh: readonly NewJwtRecord[]) => {
+      for (const record of fresh) insert(record)
+    }),
+    find: method((jti) => copyOf(records.get(jti), copyJwt)),
+    rotate: method(({ presented, successor, now, graceSeconds }): JwtRotationOutcome => {
+      insert(presented)
+      const record = records.get(presented.jti)
+      if (record === undefined || (record.endedAt !== null && record.successorJti === null))
+        return { kind: 'ended' }
+      const { endedAt, successorJti, family } = record
+      if (endedAt === null || successorJti === null) {
+        end(record, now, successor.jti)
+        insert({ ...successor, family })
+        return { kind: 'rotated' }
+      }
+      if (now.getTime() - endedAt.getTime() < graceSeconds * 1000) {
+        return { kind: 'repeated', successorJti, issuedAt: new Date(endedAt) }
+      }
+      endAll(now, (member) => member.family === family)
+      return { kind: 'reused' }
+    }),
+    revoke: method((record, now) => {
+      insert(record)
+      const known = records.get(record.jti)
+      if (known === undefined || known.endedAt !== null) return false
+      end(known, now)
+      return true
+    }),
+    revokeUser: method((userId, now) => {
+      endAll(now, (record) => record.userId === userId)
+      notBefore.set(userId, new Date(now))
+      publish(tables, { kind: 'user', userId })
+    }),
+    state: method((jti, userId) => {
+      const record = records.get(jti)
+      const since = notBefore.get(userId)
+      return {
+        known: record === undefined ? null : record.endedAt === null ? ('live' as const) : ('ended' as const),
+        notBefore: since === undefined ? null : new Date(since),
+      }
+    }),
+    deleteExpired: method((now) => {
+      const expired = [...records.values()].filter((record) => record.expiresAt.getTime() < now.getTime())
+      for (const { jti } of expired) records.delete(jti)
+      return expired.length
+    }),
+  }
+}

@@ -1,0 +1,115 @@
+/** The store contract: JWT records. */
+import assert from 'node:assert/strict'
+import type { NewJwtRecord } from '../../stores/store.js'
+import { at, type Promised, same } from './support.js'
+
+const record = (jti: string, fields: Partial<NewJwtRecord> = {}): NewJwtRecord => ({
+  jti,
+  family: jti,
+  userId: 1,
+  issuedAt: at(0),
+  expiresAt: at(100_000),
+  ...fields,
+})
+const rotation = (presented: string, successor: string, offsetMs = 0, graceSeconds = 10) => ({
+  presented: record(presented),
+  successor: { jti: successor, userId: 1, issuedAt: at(offsetMs), expiresAt: at(offsetMs + 100_000) },
+  now: at(offsetMs),
+  graceSeconds,
+})
+
+export function jwtsContract(promised: Promised): void {
+  promised('an issued token is found whole and live; what is known is left as it is', async (store) => {
+    await store.jwts.insert([record('a'), record('b', { family: 'a', userId: 'text' })])
+    await store.jwts.insert([record('a', { userId: 9 })])
+    same(await store.jwts.find('a'), { ...record('a'), endedAt: null, successorJti: null })
+    same((await store.jwts.find('b'))?.userId, 'text')
+    same(await store.jwts.find('c'), null)
+    same(await store.jwts.state('a', 1), { known: 'live', notBefore: null })
+    same(await store.jwts.state('c', 1), { known: null, notBefore: null })
+  })
+
+  promised('revoke ends a token once, known or not', async (store) => {
+    await store.jwts.insert([record('a')])
+    for (const jti of ['a', 'unknown']) {
+      same(await store.jwts.revoke(record(jti), at(5)), true)
+      same(await store.jwts.revoke(record(jti), at(6)), false)
+      same((await store.jwts.find(jti))?.endedAt, at(5))
+      same((await store.jwts.state(jti, 1)).known, 'ended')
+    }
+    same((await store.jwts.rotate(rotation('a', 'b'))).kind, 'ended')
+    same(await store.jwts.find('b'), null)
+  })
+
+  promised('of 50 concurrent rotations one wins, and the others get its successor', async (store) => {
+    await store.jwts.insert([record('a')])
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, (_, number) => store.jwts.rotate(rotation('a', `next${number}`, 1))),
+    )
+    const winner = outcomes.findIndex(({ kind }) => kind === 'rotated')
+    for (const [number, outcome] of outcomes.entries()) {
+      const repeated = { kind: 'repeated', successorJti: `next${winner}`, issuedAt: at(1) }
+      same(outcome, number === winner ? { kind: 'rotated' } : repeated)
+    }
+    same((await store.jwts.find(`next${winner}`))?.family, 'a')
+    same(await store.jwts.state('a', 1), { known: 'ended', notBefore: null })
+  })
+
+  promised('reuse after the grace ends the whole family, and nobody else', async (store) => {
+    await store.jwts.insert([record('a'), record('other')])
+    same((await store.jwts.rotate(rotation('a', 'b', 0))).kind, 'rotated')
+    same((await store.jwts.rotate(rotation('b', 'c', 1))).kind, 'rotated')
+    same((await store.jwts.rotate(rotation('a', 'x', 9_999))).kind, 'repeated')
+    same((await store.jwts.state('c', 1)).known, 'live')
+    same((await store.jwts.rotate(rotation('a', 'x', 10_000))).kind, 'reused')
+    for (const jti of ['a', 'b', 'c']) same((await store.jwts.state(jti, 1)).known, 'ended')
+    same((await store.jwts.state('other', 1)).known, 'live')
+    same((await store.jwts.rotate(rotation('c', 'd', 10_001))).kind, 'ended')
+    same(await store.jwts.find('x'), null)
+  })
+
+  promised('without a grace the second caller is a thief', async (store) => {
+    await store.jwts.insert([record('a')])
+    same((await store.jwts.rotate(rotation('a', 'b', 0, 0))).kind, 'rotated')
+    same((await store.jwts.rotate(rotation('a', 'c', 0, 0))).kind, 'reused')
+    same((await store.jwts.state('b', 1)).known, 'ended')
+  })
+
+  promised('a token that nobody noted starts a family when it is rotated', async (store) => {
+    same((await store.jwts.rotate(rotation('foreign', 'b'))).kind, 'rotated')
+    same((await store.jwts.find('b'))?.family, 'foreign')
+  })
+
+  promised('revokeUser ends what is known of the user and says since when tokens count', async (store) => {
+    await store.jwts.insert([record('a'), record('b', { userId: 2 })])
+    await store.jwts.revokeUser(1, at(7))
+    same(await store.jwts.state('a', 1), { known: 'ended', notBefore: at(7) })
+    same(await store.jwts.state('unknown', 1), { known: null, notBefore: at(7) })
+    same(await store.jwts.state('b', 2), { known: 'live', notBefore: null })
+    await store.jwts.revokeUser(1, at(8))
+    same((await store.jwts.state('a', 1)).notBefore, at(8))
+  })
+
+  promised('whatever ends is published', async (store) => {
+    const published: unknown[] = []
+    store.changes.subscribe((change) => published.push(change))
+    await store.jwts.insert([record('a')])
+    same(published, [])
+    await store.jwts.rotate(rotation('a', 'b', 0))
+    await store.jwts.revoke(record('b'), at(1))
+    await store.jwts.revokeUser(1, at(2))
+    assert.ok(['a', 'b'].every((jti) => published.some((change) => isEnd(change, jti))))
+    same(published.at(-1), { kind: 'user', userId: 1 })
+  })
+
+  promised('deleteExpired removes what means nothing any more', async (store) => {
+    await store.jwts.insert([record('a', { expiresAt: at(1) }), record('b', { expiresAt: at(3) })])
+    same(await store.jwts.deleteExpired(at(2)), 1)
+    same(await store.jwts.find('a'), null)
+    same((await store.jwts.find('b'))?.jti, 'b')
+  })
+}
+
+function isEnd(change: unknown, jti: string): boolean {
+  return JSON.stringify(change) === JSON.stringify({ kind: 'jwt', jti })
+}

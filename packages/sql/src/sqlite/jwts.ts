@@ -1,0 +1,108 @@
+/** JWT records on SQLite. */
+import type { Kysely } from 'kysely'
+import type { JwtRotationOutcome, JwtState, JwtStore, NewJwtRecord } from 'latchkey'
+import { jwtColumns, jwtOf, msOf, userIdColumn } from '../rows.js'
+import type { JwtsTable, Schema } from '../schema.js'
+import type { Changes } from './changes.js'
+import type { Connection } from './connection.js'
+
+/** Decides about a presented token: one statement, by hand. */
+const STATE = `
+  SELECT (SELECT ended_at IS NOT NULL FROM jwts WHERE jti = ?) AS ended,
+         (SELECT not_before FROM jwt_users WHERE user_id = ?) AS not_before`
+
+export function jwtStore(connection: Connection, kysely: Kysely<Schema>, changes: Changes): JwtStore {
+  const insert = (record: NewJwtRecord) => {
+    const query = kysely.insertInto('jwts').values(jwtColumns(record))
+    connection.run(query.onConflict((conflict) => conflict.column('jti').doNothing()).compile())
+  }
+  const find = (jti: string) => {
+    const [row] = connection.query(kysely.selectFrom('jwts').selectAll().where('jti', '=', jti).compile())
+    return row ? jwtOf(row) : null
+  }
+  /** Ends what is live and fits; returns what to publish once it is durable. */
+  const end = (
+    now: Date,
+    column: keyof JwtsTable,
+    value: string | bigint | number,
+    successorJti: string | null = null,
+  ) =>
+    connection.query(
+      kysely
+        .updateTable('jwts')
+        .set({ ended_at: msOf(now), successor_jti: successorJti })
+        .where(column, '=', value)
+        .where('ended_at', 'is', null)
+        .returning('jti')
+        .compile(),
+    )
+  const publish = (ended: ReadonlyArray<{ readonly jti: string }>) => {
+    for (const { jti } of ended) changes.publish({ kind: 'jwt', jti })
+    return ended.length
+  }
+
+  return {
+    insert: connection.method((records) =>
+      connection.immediate(() => {
+        for (const record of records) insert(record)
+      }),
+    ),
+    find: connection.method(find),
+    rotate: connection.method(({ presented, successor, now, graceSeconds }) => {
+      let ended: ReadonlyArray<{ readonly jti: string }> = []
+      const outcome = connection.immediate((): JwtRotationOutcome => {
+        insert(presented)
+        const record = find(presented.jti)
+        if (record === null || (record.endedAt !== null && record.successorJti === null))
+          return { kind: 'ended' }
+        const { endedAt, successorJti, family } = record
+        if (endedAt === null || successorJti === null) {
+          ended = end(now, 'jti', presented.jti, successor.jti)
+          insert({ ...successor, family })
+          return { kind: 'rotated' }
+        }
+        if (now.getTime() - endedAt.getTime() < graceSeconds * 1000) {
+          return { kind: 'repeated', successorJti, issuedAt: endedAt }
+        }
+        ended = end(now, 'family', family)
+        return { kind: 'reused' }
+      })
+      publish(ended)
+      return outcome
+    }),
+    revoke: connection.method((record, now) => {
+      const ended = connection.immediate(() => {
+        insert(record)
+        return end(now, 'jti', record.jti)
+      })
+      return publish(ended) > 0
+    }),
+    revokeUser: connection.method((userId, now) => {
+      const id = userIdColumn(userId)
+      const values = { user_id: id, not_before: msOf(now) }
+      const query = kysely.insertInto('jwt_users').values(values)
+      connection.immediate(() => {
+        end(now, 'user_id', id)
+        connection.run(
+          query.onConflict((conflict) => conflict.column('user_id').doUpdateSet(values)).compile(),
+        )
+      })
+      changes.publish({ kind: 'user', userId })
+    }),
+    state: connection.method((jti, userId): JwtState => {
+      const [row] = connection.all<{ ended: number | null; not_before: number | null }>(
+        STATE,
+        jti,
+        userIdColumn(userId),
+      )
+      const { ended = null, not_before: notBefore = null } = row ?? {}
+      return {
+        known: ended === null ? null : ended === 1 ? 'ended' : 'live',
+        notBefore: notBefore === null ? null : new Date(notBefore),
+      }
+    }),
+    deleteExpired: connection.method((now) =>
+      connection.run(kysely.deleteFrom('jwts').where('expires_at', '<', msOf(now)).compile()),
+    ),
+  }
+}
