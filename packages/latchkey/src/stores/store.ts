@@ -4,7 +4,7 @@
  *
  * For all methods:
  * - one call is one atomic change: after a crash it has happened or it has not, and once the promise resolves it is
- *   durable (the memory store excepted);
+ *   durable (the memory store excepted; counters and `recordLogin` may be lost in a power cut, not in a crash);
  * - "not found" is `null` (or `false`, or 0 for counts), never an exception;
  * - trouble of any kind (locked, full, read-only, corrupt, unreachable) rejects with `store_unavailable`; it is never
  *   answered with "not found";

@@ -38,15 +38,19 @@ export function counterStore(connection: Connection): CounterStore {
       // A refusal writes nothing, so a flood of them does not wait for the write lock either.
       const early = look(key, limit, nowMs)
       if (!early.allowed) return early
-      return connection.immediate(() => {
-        const before = look(key, limit, nowMs)
-        if (!before.allowed) return before
-        connection.run({ sql: PRUNE, parameters: [nowMs - CLOCK_SLACK_MS] })
-        connection.run({ sql: INSERT, parameters: [key, nowMs, nowMs + limit.periodSeconds * 1000] })
-        return { allowed: true, waitSeconds: look(key, limit, nowMs).waitSeconds }
-      })
+      return connection.relaxed(() =>
+        connection.immediate(() => {
+          const before = look(key, limit, nowMs)
+          if (!before.allowed) return before
+          connection.run({ sql: PRUNE, parameters: [nowMs - CLOCK_SLACK_MS] })
+          connection.run({ sql: INSERT, parameters: [key, nowMs, nowMs + limit.periodSeconds * 1000] })
+          return { allowed: true, waitSeconds: look(key, limit, nowMs).waitSeconds }
+        }),
+      )
     }),
     peek: connection.method(look),
-    clear: connection.method((key) => void connection.run({ sql: CLEAR, parameters: [key] })),
+    clear: connection.method(
+      (key) => void connection.relaxed(() => connection.run({ sql: CLEAR, parameters: [key] })),
+    ),
   }
 }

@@ -5,7 +5,7 @@ import { testStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { digestOf, insertToken, insertUser, newPath, newToken } from '../../test/samples.js'
 import { Connection } from './connection.js'
-import { checkedOptions, type SqliteOptions, sqlite } from './sqlite.js'
+import { checkedOptions, type SqliteOptions, sqlite, storeOn } from './sqlite.js'
 
 testStore('sqlite(file)', () => sqlite(newPath()), { describe, it })
 testStore(`sqlite(':memory:')`, () => sqlite(':memory:'), { describe, it })
@@ -71,6 +71,25 @@ describe('sqlite(path)', () => {
       1,
       7,
     ])
+  })
+
+  it('waits for the disk again after a relaxed commit, also after one that failed', async () => {
+    const connection = new Connection(newPath(), checkedOptions({}))
+    await connection.migrate()
+    const store = storeOn(connection)
+    const user = await insertUser(store)
+    const synchronous = () => connection.database.pragma('synchronous', { simple: true })
+    await store.counters.hit('key', { maxCount: 1, periodSeconds: 1 }, 0)
+    await store.counters.clear('key')
+    await store.users.recordLogin?.(user.id, { lastLogin: new Date(0) })
+    expect(synchronous()).toBe(2)
+    const fail = () => {
+      expect(synchronous()).toBe(1)
+      throw new Error('failed')
+    }
+    expect(() => connection.relaxed(fail)).toThrow('failed')
+    expect(synchronous()).toBe(2)
+    await store.close()
   })
 
   it('prunes the counters of keys that nobody uses any more', async () => {

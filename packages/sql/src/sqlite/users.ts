@@ -20,16 +20,14 @@ export function userStore(connection: Connection, kysely: Kysely<Schema>, change
     ),
     recordLogin: connection.method((id, { lastLogin, passwordHash }) => {
       if (!isOwnId(id)) return
-      connection.run(
-        kysely
-          .updateTable('users')
-          .set(({ ref }) => ({
-            last_login: lastLogin ? msOf(lastLogin) : ref('last_login'),
-            password_hash: passwordHash ?? ref('password_hash'),
-          }))
-          .where('id', '=', id)
-          .compile(),
-      )
+      const query = kysely
+        .updateTable('users')
+        .set(({ ref }) => ({
+          last_login: lastLogin ? msOf(lastLogin) : ref('last_login'),
+          password_hash: passwordHash ?? ref('password_hash'),
+        }))
+        .where('id', '=', id)
+      connection.relaxed(() => connection.run(query.compile()))
     }),
     insert: connection.method((user) =>
       first(
