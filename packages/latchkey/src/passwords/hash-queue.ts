@@ -1,5 +1,6 @@
 /** Bounded concurrency for all password hashing: a rush of logins waits in line or is told to come back, and memory stays bounded. */
 import { availableParallelism } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { type Clock, systemClock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
 import { integerOption } from './options.js'
@@ -73,14 +74,15 @@ export function createHashQueue(options: HashQueueOptions = {}): HashQueue {
       refuseOverdue()
     })
 
-  /** The slot passes to the next waiter within the same turn of the event loop: no newcomer can take it. */
-  function release(): void {
+  /** The slot passes to the next waiter within the same turn of the event loop: no newcomer can take it. True: it did. */
+  function release(): boolean {
     running -= 1
     refuseOverdue()
     const next = waiters.shift()
-    if (next === undefined) return
+    if (next === undefined) return false
     running += 1
     next.start()
+    return true
   }
 
   return {
@@ -98,7 +100,8 @@ export function createHashQueue(options: HashQueueOptions = {}): HashQueue {
       try {
         return await job()
       } finally {
-        release()
+        // The next hash is under way before whoever asked for this one goes on with database work: no slot stands empty.
+        if (release()) await setImmediate()
       }
     },
   }

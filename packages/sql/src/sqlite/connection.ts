@@ -1,7 +1,8 @@
 /** One SQLite file, opened and looked after: statements, transactions, and methods that wait for the tables. */
 import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs'
-import Database from 'better-sqlite3'
+import type { Statement } from 'better-sqlite3'
 import type { CompiledQuery } from 'kysely'
+import { Database } from './driver.js'
 import { migrate, migrationState } from './migrate.js'
 import { storeError, unavailable } from './store-error.js'
 
@@ -15,10 +16,10 @@ export interface ConnectionOptions {
 export class Connection {
   readonly path: string
   readonly options: ConnectionOptions
-  readonly database: Database.Database
+  readonly database: Database
   /** Statements executed so far, without the look at `data_version`, which reads no row. */
   statementCount = 0
-  readonly #statements = new Map<string, Database.Statement<unknown[]>>()
+  readonly #statements = new Map<string, Statement<unknown[]>>()
   /** Whether the tables are those of this version. */
   #ready: boolean
   #migrating: Promise<readonly string[]> | null = null
@@ -79,7 +80,7 @@ export class Connection {
   }
 
   /** The one statement for this text; prepared at its first use, because the tables may come later. */
-  prepared(sql: string): Database.Statement<unknown[]> {
+  prepared(sql: string): Statement<unknown[]> {
     let statement = this.#statements.get(sql)
     if (!statement) {
       statement = this.database.prepare<unknown[]>(sql)
@@ -145,10 +146,10 @@ export class Connection {
   }
 }
 
-function open(path: string, options: ConnectionOptions): Database.Database {
+function open(path: string, options: ConnectionOptions): Database {
   const inMemory = path === ':memory:'
   if (!inMemory) prepareFile(path)
-  let database: Database.Database | undefined
+  let database: Database | undefined
   try {
     database = new Database(path, { timeout: options.busyTimeoutMs })
     if (!inMemory) enterWal(database, path, options.busyTimeoutMs)
@@ -206,7 +207,7 @@ function codeOf(error: unknown): string {
  * Switching to WAL needs the file alone, and SQLite does not wait for that lock whatever the timeout: when several
  * processes open a new file at once, all but one try again.
  */
-function enterWal(database: Database.Database, path: string, timeoutMs: number): void {
+function enterWal(database: Database, path: string, timeoutMs: number): void {
   const deadlineMs = performance.now() + timeoutMs
   for (;;) {
     try {

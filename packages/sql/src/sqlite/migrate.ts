@@ -1,7 +1,7 @@
 /** Brings a database to the newest schema: Kysely's Migrator under SQLite's own write lock. */
-import type Database from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect } from 'kysely'
 import { MIGRATIONS } from '../migrations/index.js'
+import type { Database } from './driver.js'
 
 const TABLE = 'latchkey_migrations'
 
@@ -18,7 +18,7 @@ export interface MigrationState {
   readonly unknown: readonly string[]
 }
 
-export function migrationState(database: Database.Database): MigrationState {
+export function migrationState(database: Database): MigrationState {
   const applied = appliedMigrations(database)
   const names = new Set(applied.map(({ name }) => name))
   return {
@@ -28,7 +28,7 @@ export function migrationState(database: Database.Database): MigrationState {
   }
 }
 
-function appliedMigrations(database: Database.Database): AppliedMigration[] {
+function appliedMigrations(database: Database): AppliedMigration[] {
   const table = database.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`).get(TABLE)
   if (!table) return []
   return database
@@ -47,13 +47,13 @@ let queue: Promise<unknown> = Promise.resolve()
  * The Migrator gives up the event loop while the lock is held. Another connection of this process that waited for
  * the lock would block the event loop, and with it the lock's release; hence the queue.
  */
-export function migrate(database: Database.Database): Promise<readonly string[]> {
+export function migrate(database: Database): Promise<readonly string[]> {
   const turn = queue.then(() => migrateNow(database))
   queue = turn.catch(() => undefined)
   return turn
 }
 
-async function migrateNow(database: Database.Database): Promise<readonly string[]> {
+async function migrateNow(database: Database): Promise<readonly string[]> {
   if (migrationState(database).pending.length === 0) return []
   database.exec('BEGIN IMMEDIATE')
   try {
