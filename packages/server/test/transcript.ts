@@ -93,10 +93,14 @@ export class Transcript {
 
   /** Every file that the commands left behind, as bytes. */
   files(): ReadonlyArray<{ readonly name: string; readonly bytes: Buffer }> {
-    return readdirSync(this.folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .map((name) => ({ name, bytes: readFileSync(name) }))
+    return (
+      readdirSync(this.folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+        // Linked packages are no output; whether a recursive listing follows links depends on the version of Node.
+        .filter((name) => !name.includes('/node_modules/'))
+        .map((name) => ({ name, bytes: readFileSync(name) }))
+    )
   }
 
   remove(): void {
