@@ -52,7 +52,7 @@ describe('a new project', () => {
   it('passes its own tests', () => {
     const { status, output } = run('npm', ['test'])
     expect(status, output).toBe(0)
-    expect(output).toMatch(/# pass 3\n# fail 0/)
+    expect(output).toMatch(/(# |ℹ )pass 3\n(# |ℹ )fail 0/)
   })
 
   it('passes strict type checks', () => {

@@ -1,9 +1,9 @@
 import { chmodSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import Database from 'better-sqlite3'
 import { type Change, createLatchkey, signingKey } from 'latchkey'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sqlite } from '../src/index.js'
+import { Database } from '../src/sqlite/driver.js'
 import { build, startChild } from './child.js'
 import { digestOf, insertToken, insertUser, newPath, newToken } from './samples.js'
 

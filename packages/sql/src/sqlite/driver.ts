@@ -29,7 +29,7 @@ function findNativeBinding(): string | undefined {
 }
 
 export class Database extends Driver {
-  constructor(path: string, options: Driver.Options) {
+  constructor(path: string, options: Driver.Options = {}) {
     super(path, { ...options, ...(NATIVE_BINDING === undefined ? {} : { nativeBinding: NATIVE_BINDING }) })
     held.push(this)
     const prepare: Driver.Database['prepare'] = (sql: string) => {

@@ -1,6 +1,6 @@
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { insertUser, newPath, newUser } from '../../test/samples.js'
+import { Database } from './driver.js'
 import { sqlite } from './sqlite.js'
 
 const UNMIGRATED = { code: 'store_unavailable', detail: expect.stringContaining('run `latchkey migrate`') }

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
-import Database from 'better-sqlite3'
 import type { Change } from 'latchkey'
 import { testStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { digestOf, insertToken, insertUser, newPath, newToken } from '../../test/samples.js'
 import { Connection } from './connection.js'
+import { Database } from './driver.js'
 import { checkedOptions, type SqliteOptions, sqlite, storeOn } from './sqlite.js'
 
 testStore('sqlite(file)', () => sqlite(newPath()), { describe, it })

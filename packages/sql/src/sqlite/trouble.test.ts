@@ -1,6 +1,5 @@
 import { openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { isLatchkeyError } from 'latchkey'
 import { describe, expect, it } from 'vitest'
 import {
@@ -13,6 +12,7 @@ import {
   newUser,
 } from '../../test/samples.js'
 import { Connection } from './connection.js'
+import { Database } from './driver.js'
 import { sqlite, storeOn } from './sqlite.js'
 
 const unavailable = (detail: RegExp) => ({ code: 'store_unavailable', detail: expect.stringMatching(detail) })
