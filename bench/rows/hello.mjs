@@ -12,7 +12,8 @@ const TURNS_PER_ROUND = 2
 const TOKENS = 100
 
 const FRAMEWORKS = {
-  hono: 'Hono on @hono/node-server',
+  hono: 'Hono on @hono/node-server, as middleware',
+  'hono-route': 'Hono on @hono/node-server, around the handler',
   express: 'Express 5',
   node: 'node:http',
   server: 'a view in the app of `latchkey serve`',

@@ -47,6 +47,13 @@ const FRAMEWORKS = {
         (context) => context.json(greet(context.var.user)),
       ),
   },
+  'hono-route': {
+    guarded: () =>
+      serveHono(hono.route(latchkey, [isAuthenticated], (context, { user }) => context.json(greet(user)))),
+    open: () => serveHono((context) => context.json(greet(SOMEBODY))),
+    least: () =>
+      serveHono((context) => context.json(greet(leastCheck(context.env.incoming.headers.authorization)))),
+  },
   express: {
     guarded: () =>
       serveExpress(express.guard(latchkey, isAuthenticated), (request, response) => {
