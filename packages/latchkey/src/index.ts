@@ -48,7 +48,8 @@ export type { GuardPolicy } from './guard.js'
 export { ANONYMOUS, type AuthenticatedIdentity, type Identity, type User, type UserId } from './identity.js'
 export type { JwsAlgorithm } from './jwt/algorithms.js'
 export type { JwtOptions, JwtType } from './jwt/jwt-options.js'
-export type { JwtClaims, JwtPair, JwtService } from './jwt/jwt-service.js'
+export type { JwtClaims } from './jwt/jwt-payloads.js'
+export type { JwtPair, JwtService } from './jwt/jwt-service.js'
 export {
   type SigningKey,
   type SigningKeyOptions,

@@ -2,11 +2,11 @@
  * Issue, verify, refresh and revoke JWTs: every rule of simplejwt, and what it lacks. Endpoints and the JWT
  * authenticator call it; signatures are `jws.ts`, claims `claims.ts`, what was revoked the store.
  */
-import { hash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
 import type { Identity, User, UserId } from '../identity.js'
-import type { NewJwtRecord, Store, UserSource } from '../stores/store.js'
+import type { Store, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import {
   type ClaimFault,
@@ -15,15 +15,11 @@ import {
   checkJti,
   checkTokenType,
   claimMessage,
-  numericDate,
 } from './claims.js'
-import type { JsonObject } from './json-object.js'
 import { JwsError, signJws, verifyJws } from './jws.js'
 import { JwtCache } from './jwt-cache.js'
 import { type CompleteJwtOptions, completeJwtOptions, type JwtOptions, type JwtType } from './jwt-options.js'
-
-/** A verified token's claims: DRF's `request.auth` behind the JWT authenticator. */
-export type JwtClaims = JsonObject
+import { type JwtClaims, JwtPayloads, newJti, secondsOf } from './jwt-payloads.js'
 
 export interface JwtServiceOptions extends JwtOptions {
   readonly store: Store
@@ -45,6 +41,7 @@ export class JwtService {
   readonly #users: UserSource
   readonly #clock: Clock
   readonly #cache: JwtCache
+  readonly #payloads: JwtPayloads
 
   /** @throws TypeError `jwt.<option>: …` */
   constructor({ store, users, clock, cacheEntries, ...options }: JwtServiceOptions) {
@@ -53,20 +50,21 @@ export class JwtService {
     this.#users = users
     this.#clock = clock
     this.#cache = new JwtCache(cacheEntries)
+    this.#payloads = new JwtPayloads(this.options, clock, users === store.users)
     store.changes.subscribe((change) => this.#cache.apply(change))
   }
 
   /** An access and a refresh token for a user who has just proved who they are: `RefreshToken.for_user(user)`. */
   async issuePair(user: User): Promise<JwtPair> {
-    const refresh = this.#newPayload('refresh', user)
-    const access = this.#accessFrom(refresh)
+    const refresh = this.#payloads.newPayload('refresh', user)
+    const access = this.#payloads.accessFrom(refresh)
     await this.#note(user, [refresh], access)
     return { refresh: this.#sign(refresh), access: this.#sign(access) }
   }
 
   /** A sliding token: `SlidingToken.for_user(user)`. */
   async issueSliding(user: User): Promise<string> {
-    const sliding = this.#newPayload('sliding', user)
+    const sliding = this.#payloads.newPayload('sliding', user)
     await this.#note(user, [sliding])
     return this.#sign(sliding)
   }
@@ -82,24 +80,24 @@ export class JwtService {
       this.options
     // An exchanged token is judged by `rotate`: within the grace it is as good as its successor.
     const presented = await this.#verifyType(token, 'refresh', { mayHaveEnded: blacklistAfterRotation })
-    const access = this.#sign(this.#accessFrom(presented))
+    const access = this.#sign(this.#payloads.accessFrom(presented))
     if (!rotateRefresh) return { access }
     const now = new Date(this.#clock.nowMs())
-    const successor = this.#renewed(presented, { [jtiClaim]: newJti() }, now, refreshTtlSeconds)
+    const successor = this.#payloads.renewed(presented, { [jtiClaim]: newJti() }, now, refreshTtlSeconds)
     if (!blacklistAfterRotation) {
-      await this.#store.jwts.insert([this.#recordOf(successor)])
+      await this.#store.jwts.insert([this.#payloads.recordOf(successor)])
       return { access, refresh: this.#sign(successor) }
     }
-    const { family: _, ...record } = this.#recordOf(successor)
+    const { family: _, ...record } = this.#payloads.recordOf(successor)
     const outcome = await this.#store.jwts.rotate({
-      presented: this.#recordOf(presented),
+      presented: this.#payloads.recordOf(presented),
       successor: record,
       now,
       graceSeconds: refreshGraceSeconds,
     })
     if (outcome.kind === 'rotated') return { access, refresh: this.#sign(successor) }
     if (outcome.kind !== 'repeated') throw refused('blacklisted')
-    const same = this.#renewed(
+    const same = this.#payloads.renewed(
       presented,
       { [jtiClaim]: outcome.successorJti },
       outcome.issuedAt,
@@ -114,7 +112,7 @@ export class JwtService {
     const presented = await this.#verifyType(token, 'sliding')
     const fault = checkExpiry(presented, slidingRefreshExpClaim, this.#times())
     if (fault !== undefined) throw refused(fault, slidingRefreshExpClaim)
-    return this.#sign(this.#renewed(presented, {}, new Date(this.#clock.nowMs()), slidingTtlSeconds))
+    return this.#sign(this.#payloads.renewed(presented, {}, new Date(this.#clock.nowMs()), slidingTtlSeconds))
   }
 
   /** Claims of a token of any type that is good: simplejwt's verify endpoint. Throws as `refresh`. */
@@ -128,13 +126,16 @@ export class JwtService {
   /** Ends a refresh token: it is refused from the moment this resolves. Throws as `refresh`, also the second time. */
   async blacklist(token: string): Promise<void> {
     const payload = await this.#verifyType(token, 'refresh')
-    const ended = await this.#store.jwts.revoke(this.#recordOf(payload), new Date(this.#clock.nowMs()))
+    const ended = await this.#store.jwts.revoke(
+      this.#payloads.recordOf(payload),
+      new Date(this.#clock.nowMs()),
+    )
     if (!ended) throw refused('blacklisted')
   }
 
   /** Ends any token by its claims, an access token as well: it is refused from the moment this resolves. */
   async revoke(claims: JwtClaims): Promise<boolean> {
-    return this.#store.jwts.revoke(this.#recordOf(claims), new Date(this.#clock.nowMs()))
+    return this.#store.jwts.revoke(this.#payloads.recordOf(claims), new Date(this.#clock.nowMs()))
   }
 
   /** Ends everything of a user that was issued until now: logout everywhere. */
@@ -178,7 +179,7 @@ export class JwtService {
     if (!Object.hasOwn(claims, userIdClaim)) {
       throw failed('Token contained no recognizable user identification', 'token_not_valid')
     }
-    const userId = this.#userIdOf(claims)
+    const userId = this.#payloads.userIdOf(claims)
     const record = userId === null ? null : await this.#users.findById(userId)
     if (record === null) throw failed('User not found', 'user_not_found')
     if (!record.isActive) throw failed('User is inactive', 'user_inactive')
@@ -186,7 +187,7 @@ export class JwtService {
     this.#cache.set(
       key,
       identity,
-      { userId: record.id, jti: this.#jtiOf(claims), exp: Number(claims.exp) },
+      { userId: record.id, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) },
       epoch,
     )
     return identity
@@ -236,8 +237,8 @@ export class JwtService {
     const { jtiClaim } = this.options
     if (!Object.hasOwn(payload, jtiClaim)) return
     const { known, notBefore } = await this.#store.jwts.state(
-      this.#jtiOf(payload),
-      this.#userIdOf(payload) ?? '',
+      this.#payloads.jtiOf(payload),
+      this.#payloads.userIdOf(payload) ?? '',
     )
     if (known === 'ended' && !mayHaveEnded) throw refused('blacklisted')
     if (known === null && notBefore !== null && secondsOf(payload.iat) * 1000 <= notBefore.getTime()) {
@@ -248,45 +249,6 @@ export class JwtService {
   #requireClaims(payload: JwtClaims): void {
     const fault = checkExpiry(payload, 'exp', this.#times()) ?? checkJti(payload, this.options.jtiClaim)
     if (fault !== undefined) throw refused(fault)
-  }
-
-  #newPayload(type: JwtType, user: User): JwtClaims {
-    const { userIdClaim, jtiClaim, slidingRefreshExpClaim, claims } = this.options
-    const { refreshTtlSeconds, slidingTtlSeconds, slidingRefreshTtlSeconds } = this.options
-    const now = this.#nowSeconds()
-    const own = {
-      ...this.#typeClaim(type),
-      exp: Math.floor(now + (type === 'sliding' ? slidingTtlSeconds : refreshTtlSeconds)),
-      iat: now,
-      [jtiClaim]: newJti(),
-      ...(type === 'sliding' ? { [slidingRefreshExpClaim]: Math.floor(now + slidingRefreshTtlSeconds) } : {}),
-      [userIdClaim]: user.id,
-    }
-    return { ...own, ...claims?.(user), ...own }
-  }
-
-  /** `RefreshToken.access_token`: every claim but the type, the id and the expiry is copied. */
-  #accessFrom(refresh: JwtClaims): JwtClaims {
-    const { jtiClaim, accessTtlSeconds } = this.options
-    const now = this.#nowSeconds()
-    const own = {
-      ...this.#typeClaim('access'),
-      exp: Math.floor(now + accessTtlSeconds),
-      iat: now,
-      [jtiClaim]: newJti(),
-    }
-    return { ...own, ...refresh, ...own, ...(Object.hasOwn(refresh, 'iat') ? { iat: refresh.iat } : {}) }
-  }
-
-  /** The same claims with a new life. */
-  #renewed(payload: JwtClaims, changes: JwtClaims, from: Date, ttlSeconds: number): JwtClaims {
-    const iat = Math.floor(from.getTime() / 1000)
-    return { ...payload, ...changes, exp: Math.floor(iat + ttlSeconds), iat }
-  }
-
-  #typeClaim(type: JwtType): JwtClaims {
-    const { tokenTypeClaim } = this.options
-    return tokenTypeClaim === null ? {} : { [tokenTypeClaim]: type }
   }
 
   /** `aud` and `iss` are put in last, as PyJWT's backend does. */
@@ -305,52 +267,17 @@ export class JwtService {
    * second: `iat` has no fractions, and would be taken for one from before.
    */
   async #note(user: User, payloads: readonly JwtClaims[], access?: JwtClaims): Promise<void> {
-    const records = payloads.map((payload) => this.#recordOf(payload))
+    const records = payloads.map((payload) => this.#payloads.recordOf(payload))
     if (access !== undefined) {
       const { notBefore } = await this.#store.jwts.state('', user.id)
       const isSameSecond = notBefore !== null && secondsOf(access.iat) * 1000 <= notBefore.getTime()
-      if (isSameSecond) records.push(this.#recordOf(access))
+      if (isSameSecond) records.push(this.#payloads.recordOf(access))
     }
     await this.#store.jwts.insert(records)
   }
 
-  #recordOf(payload: JwtClaims): NewJwtRecord {
-    const jti = this.#jtiOf(payload)
-    const { slidingRefreshExpClaim } = this.options
-    const lastSecond = Math.max(secondsOf(payload.exp), secondsOf(payload[slidingRefreshExpClaim]))
-    return {
-      jti,
-      family: jti,
-      userId: this.#userIdOf(payload) ?? '',
-      issuedAt: new Date(secondsOf(payload.iat) * 1000),
-      expiresAt: new Date(lastSecond * 1000),
-    }
-  }
-
-  /** Ids that are no text (null and numbers pass in simplejwt) are known by their JSON. */
-  #jtiOf(payload: JwtClaims): string {
-    const jti = payload[this.options.jtiClaim]
-    return typeof jti === 'string' ? jti : JSON.stringify(jti)
-  }
-
-  /**
-   * The claim as an id. For the store's own users as Python's `int()` reads it: `1`, `1.9` and `"1"` are 1; for an
-   * app's own table as it is. Null for what cannot be one.
-   */
-  #userIdOf(payload: JwtClaims): UserId | null {
-    const claim = payload[this.options.userIdClaim]
-    if (typeof claim !== 'number' && typeof claim !== 'string') return null
-    if (this.#users !== this.#store.users) return claim
-    if (typeof claim === 'number') return Math.trunc(claim)
-    return /^\s*[+-]?\d{1,15}\s*$/.test(claim) ? Number(claim) : null
-  }
-
   #times() {
     return { nowSeconds: this.#clock.nowMs() / 1000, leewaySeconds: this.options.leewaySeconds }
-  }
-
-  #nowSeconds(): number {
-    return Math.floor(this.#clock.nowMs() / 1000)
   }
 }
 
@@ -366,16 +293,6 @@ const TOKEN_CLASSES: Readonly<Record<JwtType, string>> = Object.freeze({
   refresh: 'RefreshToken',
   sliding: 'SlidingToken',
 })
-
-/** As `uuid4().hex` in length: 32 hex digits. */
-function newJti(): string {
-  return randomBytes(16).toString('hex')
-}
-
-/** A claim as whole seconds; 0 for what is no time. */
-function secondsOf(claim: unknown): number {
-  return Math.floor(numericDate(claim) ?? 0)
-}
 
 /** simplejwt's `InvalidToken`. */
 function refused(fault: ClaimFault, claim?: string): LatchkeyError {

@@ -1,0 +1,110 @@
+/** The claims of JWTs: what is issued, copied and renewed, and what they say of token and user. The JWT service signs them. */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../clock.js'
+import type { User, UserId } from '../identity.js'
+import type { NewJwtRecord } from '../stores/store.js'
+import { numericDate } from './claims.js'
+import type { JsonObject } from './json-object.js'
+import type { CompleteJwtOptions, JwtType } from './jwt-options.js'
+
+/** A verified token's claims: DRF's `request.auth` behind the JWT authenticator. */
+export type JwtClaims = JsonObject
+
+export class JwtPayloads {
+  readonly #options: CompleteJwtOptions
+  readonly #clock: Clock
+  /** Users live in the store, whose ids are numbers. */
+  readonly #areOwnUsers: boolean
+
+  constructor(options: CompleteJwtOptions, clock: Clock, areOwnUsers: boolean) {
+    this.#options = options
+    this.#clock = clock
+    this.#areOwnUsers = areOwnUsers
+  }
+
+  /** What a login of this user issues. */
+  newPayload(type: JwtType, user: User): JwtClaims {
+    const { userIdClaim, jtiClaim, slidingRefreshExpClaim, claims } = this.#options
+    const { refreshTtlSeconds, slidingTtlSeconds, slidingRefreshTtlSeconds } = this.#options
+    const now = this.#nowSeconds()
+    const own = {
+      ...this.#typeClaim(type),
+      exp: Math.floor(now + (type === 'sliding' ? slidingTtlSeconds : refreshTtlSeconds)),
+      iat: now,
+      [jtiClaim]: newJti(),
+      ...(type === 'sliding' ? { [slidingRefreshExpClaim]: Math.floor(now + slidingRefreshTtlSeconds) } : {}),
+      [userIdClaim]: user.id,
+    }
+    return { ...own, ...claims?.(user), ...own }
+  }
+
+  /** `RefreshToken.access_token`: every claim but the type, the id and the expiry is copied. */
+  accessFrom(refresh: JwtClaims): JwtClaims {
+    const { jtiClaim, accessTtlSeconds } = this.#options
+    const now = this.#nowSeconds()
+    const own = {
+      ...this.#typeClaim('access'),
+      exp: Math.floor(now + accessTtlSeconds),
+      iat: now,
+      [jtiClaim]: newJti(),
+    }
+    return { ...own, ...refresh, ...own, ...(Object.hasOwn(refresh, 'iat') ? { iat: refresh.iat } : {}) }
+  }
+
+  /** The same claims with a new life. */
+  renewed(payload: JwtClaims, changes: JwtClaims, from: Date, ttlSeconds: number): JwtClaims {
+    const iat = Math.floor(from.getTime() / 1000)
+    return { ...payload, ...changes, exp: Math.floor(iat + ttlSeconds), iat }
+  }
+
+  #typeClaim(type: JwtType): JwtClaims {
+    const { tokenTypeClaim } = this.#options
+    return tokenTypeClaim === null ? {} : { [tokenTypeClaim]: type }
+  }
+
+  /** What the store keeps of a token. */
+  recordOf(payload: JwtClaims): NewJwtRecord {
+    const jti = this.jtiOf(payload)
+    const { slidingRefreshExpClaim } = this.#options
+    const lastSecond = Math.max(secondsOf(payload.exp), secondsOf(payload[slidingRefreshExpClaim]))
+    return {
+      jti,
+      family: jti,
+      userId: this.userIdOf(payload) ?? '',
+      issuedAt: new Date(secondsOf(payload.iat) * 1000),
+      expiresAt: new Date(lastSecond * 1000),
+    }
+  }
+
+  /** Ids that are no text (null and numbers pass in simplejwt) are known by their JSON. */
+  jtiOf(payload: JwtClaims): string {
+    const jti = payload[this.#options.jtiClaim]
+    return typeof jti === 'string' ? jti : JSON.stringify(jti)
+  }
+
+  /**
+   * The claim as an id. For the store's own users as Python's `int()` reads it: `1`, `1.9` and `"1"` are 1; for an
+   * app's own table as it is. Null for what cannot be one.
+   */
+  userIdOf(payload: JwtClaims): UserId | null {
+    const claim = payload[this.#options.userIdClaim]
+    if (typeof claim !== 'number' && typeof claim !== 'string') return null
+    if (!this.#areOwnUsers) return claim
+    if (typeof claim === 'number') return Math.trunc(claim)
+    return /^\s*[+-]?\d{1,15}\s*$/.test(claim) ? Number(claim) : null
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#clock.nowMs() / 1000)
+  }
+}
+
+/** As `uuid4().hex` in length: 32 hex digits. */
+export function newJti(): string {
+  return randomBytes(16).toString('hex')
+}
+
+/** A claim as whole seconds; 0 for what is no time. */
+export function secondsOf(claim: unknown): number {
+  return Math.floor(numericDate(claim) ?? 0)
+}
