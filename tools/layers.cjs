@@ -47,7 +47,7 @@ const npm = (...names) => [
 ]
 /** What the library may load when it is there, and what it knows the types of. */
 const OPTIONAL_PEERS = npm('@node-rs/argon2', '@node-rs/bcrypt')
-const FRAMEWORK_TYPES = npm('express', 'express-serve-static-core', 'hono')
+const FRAMEWORK_TYPES = npm('express', 'express-serve-static-core', 'fastify', 'hono')
 
 const packageRow = (name, allowed) => ({
   name: `dependencies-of-${name}`,

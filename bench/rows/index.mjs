@@ -2,8 +2,9 @@
 import { gate } from './gate.mjs'
 import { HELLO_ROWS } from './hello.mjs'
 import { LOGIN_ROWS } from './login.mjs'
+import { malformed } from './malformed.mjs'
 import { verifyCold } from './verify-cold.mjs'
 import { verifyHot } from './verify-hot.mjs'
 
 /** @type {readonly import('../lib/row.mjs').Row[]} */
-export const ROWS = Object.freeze([verifyHot, gate, verifyCold, ...HELLO_ROWS, ...LOGIN_ROWS])
+export const ROWS = Object.freeze([verifyHot, malformed, gate, verifyCold, ...HELLO_ROWS, ...LOGIN_ROWS])

@@ -16,7 +16,7 @@ import {
 } from 'latchkey'
 import { settings } from './settings.js'
 
-/** Without a grace, as in simplejwt: a second use is refused at once. */
+/** Without a grace, as in simplejwt: a second use is refused at once. And without CHECK_REVOKE_TOKEN, its default. */
 export const jwtOptions = (key: string): JwtOptions => ({
   signingKey: signingKey({ algorithm: settings.jwtAlgorithm, key }),
   accessTtlSeconds: settings.jwtAccessSeconds,
@@ -26,6 +26,7 @@ export const jwtOptions = (key: string): JwtOptions => ({
   rotateRefresh: settings.rotateRefresh,
   blacklistAfterRotation: settings.blacklistAfterRotation,
   refreshGraceSeconds: 0,
+  revokeOnPasswordChange: false,
   leewaySeconds: settings.jwtLeewaySeconds,
   audience: settings.jwtAudience,
   issuer: settings.jwtIssuer,

@@ -13,11 +13,13 @@ export interface ApiRequestContext {
   readonly route: RouteMatch
 }
 
+const NOTHING: readonly string[] = Object.freeze([])
+
 /** What handlers get. `I` says what is known about who asks. */
 export class ApiRequest<I extends Identity = Identity> implements CredentialRequest {
   readonly http: HttpRequest
   readonly #context: ApiRequestContext
-  readonly #vary: string[] = []
+  #vary: readonly string[] = NOTHING
   #identity: Identity = ANONYMOUS
   #cookies: ReadonlyMap<string, string> | undefined
   #address: string | undefined
@@ -55,11 +57,13 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   get address(): string {
-    const { remoteAddress } = this.http
-    this.#address ??= addressBucket(
-      clientAddress(remoteAddress, this.http.header('x-forwarded-for'), this.#context.isTrustedProxy),
-    )
+    this.#address ??= addressBucket(this.clientAddress)
     return this.#address
+  }
+
+  get clientAddress(): string {
+    const { isTrustedProxy } = this.#context
+    return clientAddress(this.http.remoteAddress, this.http.header('x-forwarded-for'), isTrustedProxy)
   }
 
   /** Parameters of the path, percent-decoded. */
@@ -96,7 +100,7 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   varyOn(header: string): void {
-    if (!this.#vary.includes(header)) this.#vary.push(header)
+    if (!this.#vary.includes(header)) this.#vary = [...this.#vary, header]
   }
 
   /** The guard's result, set once by whoever ran it. */

@@ -16,6 +16,7 @@ export const ERRORS = Object.freeze({
   not_found: { status: 404, message: 'Not found.' },
   method_not_allowed: { status: 405, message: 'Method not allowed.' },
   not_acceptable: { status: 406, message: 'Could not satisfy the request Accept header.' },
+  conflict: { status: 409, message: 'This was changed by somebody else at the same time.' },
   token_exists: { status: 409, message: 'This user already has a token of this policy.' },
   token_limit_reached: { status: 403, message: 'Maximum amount of tokens allowed per user exceeded.' },
   payload_too_large: { status: 413, message: 'Request body is too large.' },
@@ -25,6 +26,8 @@ export const ERRORS = Object.freeze({
   internal_error: { status: 500, message: 'A server error occurred.' },
   busy: { status: 503, message: 'The server is busy. Try again later.' },
   store_unavailable: { status: 503, message: 'The service is temporarily unavailable.' },
+  signing_key_missing: { status: 503, message: 'The service is temporarily unavailable.' },
+  jwks_unavailable: { status: 503, message: 'The service is temporarily unavailable.' },
   sealing_key_missing: { status: 503, message: 'The service is temporarily unavailable.' },
 } satisfies Record<string, ErrorRow>)
 
@@ -42,6 +45,8 @@ export interface LatchkeyErrorOptions {
   readonly extra?: Readonly<Record<string, unknown>>
   /** Seconds after which a new try can succeed; becomes `Retry-After`. */
   readonly retryAfterSeconds?: number
+  /** Public: parameters that `WWW-Authenticate` has behind the scheme, such as `error="insufficient_scope"`. */
+  readonly challengeParameters?: string
   /** Internal: for logs and the CLI, never in a response. */
   readonly detail?: string
   readonly cause?: unknown
@@ -58,6 +63,7 @@ export class LatchkeyError extends Error {
   readonly fields: FieldErrors | undefined
   readonly extra: Readonly<Record<string, unknown>> | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly challengeParameters: string | undefined
   readonly detail: string | undefined
 
   constructor(code: ErrorCode, options: LatchkeyErrorOptions = {}) {
@@ -71,6 +77,7 @@ export class LatchkeyError extends Error {
     this.fields = options.fields
     this.extra = options.extra
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.challengeParameters = options.challengeParameters
     this.detail = options.detail
   }
 }

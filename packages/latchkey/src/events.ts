@@ -1,12 +1,13 @@
 /** What happened to logins and tokens, told to the app while it happens: Django's and knox's signals. A leaf. */
 import type { User, UserId } from './identity.js'
 
-/** A token was given out at a login (knox; `obtainAuthToken` tells of none, as in DRF). */
+/** A token was given out at a login (knox and JWT; `obtainAuthToken` tells of none, as in DRF). */
 export interface UserLoggedIn {
   readonly kind: 'user_logged_in'
   readonly user: User
+  /** `jwt` for a pair or a sliding token. */
   readonly policy: string
-  /** Prefix and last four characters of the token. */
+  /** Prefix and last four characters of the token; of JWTs the `jti`, which names their family. */
   readonly hint: string
   /** Where the request came from, as the throttles see it. */
   readonly address: string
@@ -38,8 +39,33 @@ export interface TokenExpired {
   readonly hint: string
 }
 
+/**
+ * A refresh token came again after it had been exchanged and the grace was over: a theft, or a client's bug. Its whole
+ * family has ended. Told at every such use.
+ */
+export interface RefreshReused {
+  readonly kind: 'refresh_reused'
+  readonly userId: UserId
+  /** The `jti` of the login that the token descends from. */
+  readonly family: string
+  /** Where it came from this time; null: not from an endpoint. */
+  readonly address: string | null
+}
+
+/** All JWTs of a user ended: a logout everywhere, or a new password. */
+export interface JwtsRevoked {
+  readonly kind: 'jwts_revoked'
+  readonly userId: UserId
+}
+
 /** Never holds a secret. */
-export type LatchkeyEvent = UserLoggedIn | UserLoggedOut | UserLoginFailed | TokenExpired
+export type LatchkeyEvent =
+  | UserLoggedIn
+  | UserLoggedOut
+  | UserLoginFailed
+  | TokenExpired
+  | RefreshReused
+  | JwtsRevoked
 
 /** Tells an event. Never throws. */
 export type EmitEvent = (event: LatchkeyEvent) => void

@@ -37,20 +37,21 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
     route: {},
   }
   const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
+  const refuse = (request: ApiRequest, error: unknown): GateOutcome => {
+    const { data, status, headers } = errorAnswer(error, policy, request, context.onError)
+    const lines: Array<readonly [string, string]> = [['Content-Type', 'application/json']]
+    for (const [name, value] of Object.entries(headers)) lines.push([name, String(value)])
+    if (request.vary.length > 0) lines.push(['Vary', request.vary.join(', ')])
+    return { identity: null, refusal: { status, headers: lines, body: JSON.stringify(data) } }
+  }
   return (http) => {
     const request = new ApiRequest(http, requestContext)
-    const refuse = (error: unknown): GateOutcome => {
-      const { data, status, headers } = errorAnswer(error, policy, request, context.onError)
-      const lines: Array<readonly [string, string]> = [['Content-Type', 'application/json']]
-      for (const [name, value] of Object.entries(headers)) lines.push([name, String(value)])
-      if (request.vary.length > 0) lines.push(['Vary', request.vary.join(', ')])
-      return { identity: null, refusal: { status, headers: lines, body: JSON.stringify(data) } }
-    }
     try {
       const identity = runGuard(policy, request, context.services)
-      return identity instanceof Promise ? identity.then(pass, refuse) : pass(identity)
+      if (!(identity instanceof Promise)) return pass(identity)
+      return identity.then(pass, (error: unknown) => refuse(request, error))
     } catch (error) {
-      return refuse(error)
+      return refuse(request, error)
     }
   }
 }

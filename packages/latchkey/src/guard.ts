@@ -77,23 +77,28 @@ function authorize(
   for (const permission of permissions) {
     if (permission.allows(identity, request)) continue
     if (authentication.length > 0 && identity === ANONYMOUS) throw new LatchkeyError('not_authenticated')
-    throw new LatchkeyError(
-      'permission_denied',
-      permission.message === undefined ? {} : { message: permission.message },
-    )
+    const { message, challengeParameters } = permission.deniedBy?.(identity, request) ?? permission
+    throw new LatchkeyError('permission_denied', {
+      ...(message === undefined ? {} : { message }),
+      ...(challengeParameters === undefined ? {} : { challengeParameters }),
+    })
   }
   return identity
 }
 
 /**
  * How a refusal is shown: a 401 needs a challenge, and only the first authenticator's counts; without one it is a 403
- * (DRF's rule).
+ * (DRF's rule). Parameters of a refusal stand behind the scheme, whatever the status.
  */
 export function refusalStatus(
   error: LatchkeyError,
   { authentication, challenge: own }: Pick<GuardPolicy, 'authentication' | 'challenge'>,
 ): { readonly status: number; readonly challenge: string | null } {
-  if (error.status !== 401) return { status: error.status, challenge: null }
-  const challenge = own ?? authentication[0]?.challenge ?? null
-  return challenge === null ? { status: 403, challenge } : { status: 401, challenge }
+  const { status, challengeParameters: parameters } = error
+  const offered = own ?? authentication[0]?.challenge ?? null
+  if (offered === null) return { status: status === 401 ? 403 : status, challenge: null }
+  if (parameters !== undefined) {
+    return { status, challenge: `${offered}${offered.includes(' ') ? ', ' : ' '}${parameters}` }
+  }
+  return { status, challenge: status === 401 ? offered : null }
 }

@@ -3,7 +3,12 @@
 export { ApiRequest } from './api-request.js'
 export type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
 export { type BasicAuthenticationOptions, basicAuthentication } from './authenticators/basic.js'
-export { type JwtAuthenticationOptions, jwtAuthentication, jwtKind } from './authenticators/jwt.js'
+export {
+  type JwtAuthenticationOptions,
+  jwtAuthentication,
+  jwtKind,
+  jwtStatelessUserAuthentication,
+} from './authenticators/jwt.js'
 export {
   type RemoteUserAuthenticationOptions,
   remoteUserAuthentication,
@@ -17,6 +22,7 @@ export {
 export { type Clock, systemClock } from './clock.js'
 export { Keyring, MIN_SECRET_LENGTH, type SecretSource } from './crypto/keyring.js'
 export {
+  type JwtCookieMode,
   type JwtEndpointOptions,
   type JwtLoginOptions,
   tokenBlacklist,
@@ -26,8 +32,14 @@ export {
   tokenRefreshSliding,
   tokenVerify,
 } from './endpoints/jwt.js'
+export { type JwksOptions, jwks } from './endpoints/jwks.js'
 export { type Knox, type KnoxLogin, type KnoxOptions, knox } from './endpoints/knox.js'
 export { type ObtainAuthTokenOptions, obtainAuthToken } from './endpoints/obtain-auth-token.js'
+export {
+  type PersonalTokens,
+  type PersonalTokensOptions,
+  personalTokens,
+} from './endpoints/personal-tokens.js'
 export {
   ERRORS,
   type ErrorCode,
@@ -37,7 +49,9 @@ export {
   type LatchkeyErrorOptions,
 } from './errors.js'
 export type {
+  JwtsRevoked,
   LatchkeyEvent,
+  RefreshReused,
   TokenExpired,
   UserLoggedIn,
   UserLoggedOut,
@@ -47,9 +61,11 @@ export type { Gate, GateOutcome } from './gate.js'
 export type { GuardPolicy } from './guard.js'
 export { ANONYMOUS, type AuthenticatedIdentity, type Identity, type User, type UserId } from './identity.js'
 export type { JwsAlgorithm } from './jwt/algorithms.js'
-export type { JwtOptions, JwtType } from './jwt/jwt-options.js'
+export type { PublicJwk } from './jwt/jwks.js'
+export type { JwtCookieOptions } from './jwt/jwt-cookies.js'
+export type { JwtOptions, JwtType, UserDetails } from './jwt/jwt-options.js'
 export type { JwtClaims } from './jwt/jwt-payloads.js'
-export type { JwtPair, JwtService } from './jwt/jwt-service.js'
+export type { JwtIssueOptions, JwtPair, JwtService, RefreshedJwts } from './jwt/jwt-service.js'
 export {
   type SigningKey,
   type SigningKeyOptions,
@@ -58,6 +74,13 @@ export {
   type VerifyingKeyOptions,
   verifyingKey,
 } from './jwt/signing-key.js'
+export type {
+  NewSigningKeyOptions,
+  RotateOptions,
+  SigningKeyInfo,
+  SigningKeyState,
+  SigningKeys,
+} from './jwt/signing-keys.js'
 export { createLatchkey, type Latchkey, type LatchkeyOptions } from './latchkey.js'
 export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
 export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
@@ -78,6 +101,8 @@ export { type Pbkdf2Options, pbkdf2Sha1, pbkdf2Sha256 } from './passwords/pbkdf2
 export { type ScryptOptions, scrypt } from './passwords/scrypt.js'
 export { allowAny } from './permissions/allow-any.js'
 export { all, any, not } from './permissions/combine.js'
+export { type DefinedScopes, defineScopes, type GrantableScope } from './permissions/define-scopes.js'
+export { hasScope } from './permissions/has-scope.js'
 export { isAdminUser } from './permissions/is-admin.js'
 export { isAuthenticated } from './permissions/is-authenticated.js'
 export { isAuthenticatedOrReadOnly } from './permissions/is-authenticated-or-read-only.js'
@@ -100,7 +125,8 @@ export { throttleByAddress } from './throttles/by-address.js'
 export { throttleByUser } from './throttles/by-user.js'
 export { throttleScope } from './throttles/scoped.js'
 export type { Throttle, ThrottledRequest } from './throttles/throttle.js'
-export type { Token } from './tokens/token.js'
+export type { ListedToken, SecretUse, Token } from './tokens/token.js'
+export { isWellFormed, type SecretFormat, secretFormat } from './tokens/token-format.js'
 export { AUTHTOKEN, type TokenPolicy, type TokenRenewal } from './tokens/token-policy.js'
 export { TokenSecret } from './tokens/token-secret.js'
 export type {
@@ -109,7 +135,7 @@ export type {
   TokenPage,
   TokenService,
 } from './tokens/token-service.js'
-export type { TokenIdentity } from './tokens/token-verifier.js'
+export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
 export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
 export { normalizeUsername, usernameErrors } from './users/username.js'

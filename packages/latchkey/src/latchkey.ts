@@ -12,6 +12,7 @@ import type { GuardPolicy } from './guard.js'
 import type { UserId } from './identity.js'
 import type { JwtOptions } from './jwt/jwt-options.js'
 import { JwtService } from './jwt/jwt-service.js'
+import { SigningKeys } from './jwt/signing-keys.js'
 import { createPasswords, type PasswordsOptions } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import type { IdentityBehind, Permission } from './permissions/permission.js'
@@ -61,6 +62,8 @@ export interface LatchkeyOptions {
   readonly jwt?: JwtOptions
   /** Kinds of tokens beside the built-in `authtoken`: `[knox(…).policy]`. */
   readonly policies?: readonly TokenPolicy[]
+  /** How long a use of a token that tracks them may wait in memory before it is written, in batches. Default is 30. */
+  readonly lastUsedFlushSeconds?: number
   /** Your own users table. Default is the store's. With it nothing is cached unless `cacheEntries` says so. */
   readonly users?: UserSource
   readonly passwords?: Omit<PasswordsOptions, 'clock'>
@@ -74,7 +77,7 @@ export interface LatchkeyOptions {
   /** Told about every 5xx, and when `onEvent` failed. Default writes one line to stderr. */
   readonly onError?: ErrorListener
   /**
-   * Told about logins, logouts and expired tokens while the request waits: keep it short. What it throws goes to
+   * Told about logins, logouts and tokens that ended, while the request waits: keep it short. What it throws goes to
    * `onError` and breaks nothing.
    */
   readonly onEvent?: (event: LatchkeyEvent) => void
@@ -100,9 +103,12 @@ export interface Latchkey extends Services {
    * memory any more. Only needed with `users` and a cache: the store's own users publish their changes themselves.
    */
   userChanged(id: UserId): void
-  /** Releases the store. */
+  /** Writes the uses of tokens that are only counted so far, and releases the store. */
   close(): Promise<void>
 }
+
+/** What `onError` is told when uses could not be written. */
+const FLUSH = Object.freeze({ method: 'FLUSH', path: 'last-used' })
 
 const MEBIBYTE = 1024 * 1024
 const DEFAULT_CACHE_ENTRIES = 50_000
@@ -123,13 +129,19 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   const emit = eventEmitter(options.onEvent, (error, { kind }) =>
     onError(error, { method: 'EVENT', path: kind }),
   )
+  const keyring = new Keyring(options.secret)
+  const signingKeys = new SigningKeys({ store, keyring, clock, ...(options.jwt && { jwt: options.jwt }) })
   const services: Services = Object.freeze({
     tokens: new TokenService({
       store,
       users: userSource,
-      keyring: new Keyring(options.secret),
+      keyring,
       clock,
       emit,
+      onTrouble: (error) => onError(error, FLUSH),
+      ...(options.lastUsedFlushSeconds === undefined
+        ? {}
+        : { lastUsedFlushSeconds: options.lastUsedFlushSeconds }),
       ...(options.policies === undefined ? {} : { policies: options.policies }),
       ...(cacheEntries === undefined ? {} : { cacheEntries }),
     }),
@@ -151,12 +163,18 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
             users: userSource,
             clock,
             cacheEntries: cacheEntries ?? DEFAULT_CACHE_ENTRIES,
+            emit,
+            signingKeys,
           }),
+    signingKeys,
     userSource,
     counters: store.counters,
     clock,
     isTrustedProxy: trustedProxies(options.trustedProxies ?? []),
   })
+  // Without `jwt` here, another program on this store may have issued some.
+  const endJwts = (id: UserId) =>
+    services.jwts?.revokeUser(id) ?? store.jwts.revokeUser(id, new Date(clock.nowMs()))
   const handler = (view: View): Handler => {
     const policy: CompletePolicy = {
       ...defaults,
@@ -167,7 +185,13 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   }
   return Object.freeze({
     ...services,
-    users: new UserService({ users: store.users, passwords, clock }),
+    users: new UserService({
+      users: store.users,
+      passwords,
+      clock,
+      // Ids of a table of your own are others.
+      ...(userSource === store.users && options.jwt?.revokeOnPasswordChange !== false && { endJwts }),
+    }),
     policy: defaults,
     endpoints: Object.freeze({ obtainAuthToken: handler(obtainAuthToken()) }),
     handler,
@@ -180,7 +204,11 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       // The guard checks the permissions that `IdentityBehind` is computed from.
       return createGate(policy, { ...defaults, services, onError }) as Gate<IdentityBehind<P>>
     },
-    close: () => store.close(),
+    close: async () => {
+      // A store that is in trouble is closed all the same; what was counted in the last seconds is then lost.
+      await services.tokens.flushUses().catch((error: unknown) => onError(error, FLUSH))
+      await store.close()
+    },
   })
 }
 

@@ -3,6 +3,7 @@
 import type { TrustedProxies } from './client-address.js'
 import type { Clock } from './clock.js'
 import type { JwtService } from './jwt/jwt-service.js'
+import type { SigningKeys } from './jwt/signing-keys.js'
 import type { SessionService } from './sessions/session-service.js'
 import type { CounterStore, UserSource } from './stores/store.js'
 import type { TokenService } from './tokens/token-service.js'
@@ -14,6 +15,8 @@ export interface Services {
   readonly sessions: SessionService
   /** null where `createLatchkey` was not given `jwt`. */
   readonly jwts: JwtService | null
+  /** Those that sign JWTs where `jwt.keys` is `'store'`. */
+  readonly signingKeys: SigningKeys
   readonly userSource: UserSource
   readonly counters: CounterStore
   readonly clock: Clock

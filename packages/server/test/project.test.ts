@@ -64,7 +64,7 @@ describe('a new project', () => {
     const latchkey = join(project, 'node_modules/.bin/latchkey')
     expect(run(latchkey, ['migrate'])).toEqual({
       status: 0,
-      output: 'Applied 0001-initial\nApplied 0002-jwts\n',
+      output: 'Applied 0001-initial\nApplied 0002-jwts\nApplied 0003-personal-tokens\nApplied 0004-signing-keys\n',
     })
     expect(run(latchkey, ['check'])).toEqual({ status: 0, output: 'System check identified no issues.\n' })
     expect(run(latchkey, ['settings']).output).toMatch(

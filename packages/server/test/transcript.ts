@@ -49,6 +49,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   '64 hex': '[0-9a-f]{64}',
   '8 hex': '[0-9a-f]{8}',
   '4 hex': '[0-9a-f]{4}',
+  kid: '[\\w-]{43}',
   time: '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(?:\\.\\d{3})?Z',
   version: '\\d+\\.\\d+\\.\\d+',
   any: '.*',

@@ -5,13 +5,24 @@ import type {
   NewJwtRecord,
   NewTokenRecord,
   NewUserRecord,
+  PreviousSecret,
   SessionRecord,
+  SigningKeyRecord,
+  TokenChanges,
   TokenRecord,
+  TokenUse,
   UserChanges,
   UserId,
   UserRecord,
 } from 'latchkey'
-import type { JwtsTable, SessionsTable, TokensTable, UsersTable } from './schema.js'
+import type {
+  JwtsTable,
+  SessionsTable,
+  SigningKeysTable,
+  TokensTable,
+  TokenUsesTable,
+  UsersTable,
+} from './schema.js'
 
 export type UserRow = Selectable<UsersTable>
 export type TokenRow = Selectable<TokensTable>
@@ -69,8 +80,47 @@ export function tokenOf(row: TokenRow): TokenRecord {
     hint: row.hint,
     sealed: row.sealed && bytesOf(row.sealed),
     name: row.name,
+    scopes: textsOf(row.scopes),
+    allowedAddresses: textsOf(row.allowed_addresses),
     createdAt: new Date(row.created_at),
     expiresAt: row.expires_at === null ? null : new Date(row.expires_at),
+    previous: previousOf(row),
+  }
+}
+
+function previousOf(row: TokenRow): PreviousSecret | null {
+  const { previous_digest: digest, previous_hint: hint, previous_ends_at: endsAt } = row
+  if (digest === null || hint === null || endsAt === null) return null
+  return { digest: bytesOf(digest), hint, endsAt: new Date(endsAt) }
+}
+
+/** A list in a column; null stays "no restriction". */
+function textsOf(json: string | null): readonly string[] | null {
+  return json === null ? null : (JSON.parse(json) as readonly string[])
+}
+
+function jsonOf(texts: readonly string[] | null): string | null {
+  return texts && JSON.stringify(texts)
+}
+
+export function useOf(row: Selectable<TokenUsesTable>): TokenUse {
+  return {
+    tokenId: row.token_id,
+    digest: bytesOf(row.digest),
+    count: row.use_count,
+    lastUsedAt: new Date(row.last_used_at),
+    lastUsedAddress: row.last_used_address,
+  }
+}
+
+/** The columns of a token that are named. */
+export function changedTokenColumns(changes: TokenChanges): Partial<Insertable<TokensTable>> {
+  const { name, scopes, allowedAddresses, expiresAt } = changes
+  return {
+    ...(name !== undefined && { name }),
+    ...(scopes !== undefined && { scopes: jsonOf(scopes) }),
+    ...(allowedAddresses !== undefined && { allowed_addresses: jsonOf(allowedAddresses) }),
+    ...(expiresAt !== undefined && { expires_at: expiresAt && msOf(expiresAt) }),
   }
 }
 
@@ -83,6 +133,8 @@ export function tokenColumns(token: NewTokenRecord): Insertable<TokensTable> {
     hint: token.hint,
     sealed: token.sealed,
     name: token.name,
+    scopes: jsonOf(token.scopes),
+    allowed_addresses: jsonOf(token.allowedAddresses),
     created_at: msOf(token.createdAt),
     expires_at: token.expiresAt && msOf(token.expiresAt),
   }
@@ -127,6 +179,30 @@ export function jwtColumns(record: NewJwtRecord): Insertable<JwtsTable> {
     user_id: userIdColumn(record.userId),
     issued_at: msOf(record.issuedAt),
     expires_at: msOf(record.expiresAt),
+  }
+}
+
+export function keyOf(row: Selectable<SigningKeysTable>): SigningKeyRecord {
+  return {
+    kid: row.kid,
+    algorithm: row.algorithm,
+    publicJwk: row.public_jwk,
+    sealed: row.sealed && bytesOf(row.sealed),
+    createdAt: new Date(row.created_at),
+    activeFrom: new Date(row.active_from),
+    retiresAt: row.retires_at === null ? null : new Date(row.retires_at),
+  }
+}
+
+export function keyColumns(key: SigningKeyRecord): Insertable<SigningKeysTable> {
+  return {
+    kid: key.kid,
+    algorithm: key.algorithm,
+    public_jwk: key.publicJwk,
+    sealed: key.sealed,
+    created_at: msOf(key.createdAt),
+    active_from: msOf(key.activeFrom),
+    retires_at: key.retiresAt && msOf(key.retiresAt),
   }
 }
 

@@ -6,10 +6,13 @@ import type { UserId } from 'latchkey'
 export interface Schema {
   users: UsersTable
   tokens: TokensTable
+  token_uses: TokenUsesTable
+  changes: ChangesTable
   sessions: SessionsTable
   counter_events: CounterEventsTable
   jwts: JwtsTable
   jwt_users: JwtUsersTable
+  signing_keys: SigningKeysTable
 }
 
 export interface UsersTable {
@@ -37,6 +40,28 @@ export interface TokensTable {
   name: string
   created_at: number
   expires_at: number | null
+  /** JSON array of texts; null: no restriction. */
+  scopes: string | null
+  /** JSON array of texts; null: no restriction. */
+  allowed_addresses: string | null
+  previous_digest: Uint8Array | null
+  previous_hint: string | null
+  previous_ends_at: number | null
+}
+
+export interface TokenUsesTable {
+  digest: Uint8Array
+  token_id: number
+  use_count: number
+  last_used_at: number
+  last_used_address: string | null
+}
+
+/** What narrowed a right, for the other processes: filled by triggers, read by `changes.ts`. */
+export interface ChangesTable {
+  id: Generated<number>
+  kind: 'token' | 'user' | 'jwt' | 'keys' | 'all'
+  key: Uint8Array | UserId | bigint | null
 }
 
 export interface SessionsTable {
@@ -68,4 +93,14 @@ export interface JwtsTable {
 export interface JwtUsersTable {
   user_id: UserId | bigint
   not_before: number
+}
+
+export interface SigningKeysTable {
+  kid: string
+  algorithm: string
+  public_jwk: string
+  sealed: Uint8Array | null
+  created_at: number
+  active_from: number
+  retires_at: number | null
 }

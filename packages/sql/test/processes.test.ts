@@ -136,7 +136,7 @@ describe('several processes on one file', () => {
       const path = newPath()
       const applied = await race('migrate', [[path], [path], [path]])
       expect(applied.filter((names) => (names as string[]).length > 0)).toEqual([
-        ['0001-initial', '0002-jwts'],
+        ['0001-initial', '0002-jwts', '0003-personal-tokens', '0004-signing-keys'],
       ])
       const store = sqlite(path, { migrate: false })
       expect(await store.users.list()).toHaveLength(3)

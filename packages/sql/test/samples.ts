@@ -41,6 +41,8 @@ export function newToken(
     hint: '',
     sealed: null,
     name: '',
+    scopes: null,
+    allowedAddresses: null,
     createdAt: new Date(1000),
     expiresAt: null,
     onePerUser: false,

@@ -2,6 +2,7 @@ import { createServer, request as httpRequest, type RequestListener, type Server
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import expressFramework from 'express'
+import fastifyFramework, { type FastifyInstance } from 'fastify'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLatchkey } from '../latchkey.js'
@@ -11,6 +12,7 @@ import { isAuthenticated } from '../permissions/is-authenticated.js'
 import { memoryStore } from '../stores/memory.js'
 import { apiView } from '../views/api-view.js'
 import { express } from './express.js'
+import { fastify } from './fastify.js'
 import { fetchHandler } from './fetch.js'
 import { hono } from './hono.js'
 import { listener } from './node-http.js'
@@ -75,6 +77,23 @@ const ADAPTERS: Record<string, () => Server> = {
     })
     return createServer(app as RequestListener)
   },
+  fastify: () =>
+    fastifyServer((app) => {
+      app.all('/hello/', { onRequest: fastify.guard(latchkey, isAuthenticated) }, (request) => {
+        const { user } = request as unknown as { user: { username: string } }
+        return { user: user.username, address: '127.0.0.1' }
+      })
+    }),
+  'fastify.route': () =>
+    fastifyServer((app) => {
+      app.all(
+        '/hello/',
+        fastify.route(latchkey, [isAuthenticated], async (_request, _reply, { user }) => ({
+          user: user.username,
+          address: '127.0.0.1',
+        })),
+      )
+    }),
   hono: () => {
     const app = new Hono()
     for (const [path, handler] of Object.entries(routes)) {
@@ -109,6 +128,19 @@ const ADAPTERS: Record<string, () => Server> = {
         new Response(null, { status: 404 }),
     }) as Server
   },
+}
+
+/** Fastify serves what its factory is given, once it is ready. */
+function fastifyServer(addHello: (app: FastifyInstance) => void): Server {
+  const app = fastifyFramework({
+    serverFactory: (handler) =>
+      createServer((request, response) => app.ready(() => handler(request, response))),
+  })
+  const { '/hello/': _, ...others } = routes
+  app.register(fastify.endpoints(others))
+  addHello(app)
+  void app.ready()
+  return app.server
 }
 
 let token: string

@@ -29,24 +29,38 @@ export function writeResponse(
   response.statusCode = answer.status
   for (const [name, value] of answer.headers) response.appendHeader(name, value)
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
-  if (body !== null || answer.status !== 204) response.setHeader('Content-Length', body?.length ?? 0)
+  if (body !== null || (answer.status !== 204 && answer.status !== 304)) response.setHeader('Content-Length', body?.length ?? 0)
   if (answer.status === 413) response.setHeader('Connection', 'close')
   response.end(method === 'HEAD' ? undefined : (body ?? undefined))
 }
 
 class IncomingRequest implements HttpRequest {
   readonly #incoming: IncomingMessage
-  readonly path: string
-  readonly query: string
+  readonly #target: string
   readonly parsedBody: unknown
 
   constructor(incoming: IncomingMessage, target: string, parsedBody: unknown) {
     this.#incoming = incoming
-    const origin = target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?]*/i, '')
-    const mark = origin.indexOf('?')
-    this.path = mark < 0 ? origin : origin.slice(0, mark)
-    this.query = mark < 0 ? '' : origin.slice(mark + 1)
+    this.#target = target
     this.parsedBody = parsedBody
+  }
+
+  get path(): string {
+    const origin = this.#origin()
+    const mark = origin.indexOf('?')
+    return mark < 0 ? origin : origin.slice(0, mark)
+  }
+
+  get query(): string {
+    const origin = this.#origin()
+    const mark = origin.indexOf('?')
+    return mark < 0 ? '' : origin.slice(mark + 1)
+  }
+
+  /** Split when asked: a guard that lets through needs neither path nor query. */
+  #origin(): string {
+    const target = this.#target
+    return target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?]*/i, '')
   }
 
   get method(): string {

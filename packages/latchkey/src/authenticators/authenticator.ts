@@ -10,6 +10,8 @@ export interface CredentialRequest {
   readonly remoteAddress: string | undefined
   /** The caller's address as far as configured proxies are trusted; IPv6 as its /64. */
   readonly address: string
+  /** The same in full. */
+  readonly clientAddress: string
   /** A header by its lower-case name; one character per byte. */
   header(name: string): string | undefined
   cookie(name: string): string | undefined

@@ -4,19 +4,33 @@ import type { CredentialRequest } from './authenticator.js'
 /** ASCII white space as Python's `bytes.split()` knows it; a no-break space is none. */
 const WHITE_SPACE = /[\t\n\v\f\r ]+/
 
+const PRINTABLE = /^[\x21-\x7e]+$/
+
 /** Whether a text can stand before a credential: one token of RFC 9110, 5.6.2. */
 export function isKeyword(text: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
 }
 
-/** The keyword and what follows it; empty when the header is absent or blank. */
-export function splitAuthorization(request: CredentialRequest): string[] {
-  const header = request.header('authorization')
+/** The keyword and what follows it; empty when the header is absent or blank. `name`: in lower case. */
+export function splitAuthorization(request: CredentialRequest, name = 'authorization'): string[] {
+  const header = request.header(name)
   if (header === undefined) return []
   const parts = header.split(WHITE_SPACE)
   if (parts[0] === '') parts.shift()
   if (parts.at(-1) === '') parts.pop()
   return parts
+}
+
+/**
+ * The credential of a usual header: the keyword, one blank, printable ASCII. Undefined for every other header, which
+ * `readAuthorization` takes apart.
+ */
+export function usualCredential(header: string, lowerCaseKeyword: string): string | undefined {
+  const { length } = lowerCaseKeyword
+  if (header.charCodeAt(length) !== 0x20) return undefined
+  if (header.slice(0, length).toLowerCase() !== lowerCaseKeyword) return undefined
+  const credential = header.slice(length + 1)
+  return PRINTABLE.test(credential) ? credential : undefined
 }
 
 /**

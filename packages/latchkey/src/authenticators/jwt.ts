@@ -1,30 +1,69 @@
-/** `Authorization: Bearer <JWT>`: simplejwt's `JWTAuthentication`. Reads the header; the JWT service decides. */
+/** `Authorization: Bearer <JWT>`, or its cookie: simplejwt's authenticators. They read; the JWT service decides. */
 import { LatchkeyError } from '../errors.js'
+import type { Identity } from '../identity.js'
 import type { JwtType } from '../jwt/jwt-options.js'
+import type { JwtClaims } from '../jwt/jwt-payloads.js'
 import { requireJwts } from '../jwt/jwt-service.js'
-import type { Authenticator } from './authenticator.js'
-import { splitAuthorization } from './authorization-header.js'
+import type { JwtUserOrigin } from '../jwt/jwt-verifier.js'
+import { SAFE_METHODS } from '../request.js'
+import type { Services } from '../services.js'
+import type { Authenticator, CredentialRequest } from './authenticator.js'
+import { isKeyword, splitAuthorization } from './authorization-header.js'
+import { requireCsrf } from './require-csrf.js'
 import type { SecretKind } from './token.js'
 
 export interface JwtAuthenticationOptions {
   /** AUTH_HEADER_TYPES: accepted keywords, with their case; the first one is the challenge. Default is `['Bearer']`. */
   readonly headerTypes?: readonly [string, ...string[]]
+  /** AUTH_HEADER_NAME: the header with keyword and token. Default is `Authorization`. */
+  readonly header?: string
   /** AUTH_TOKEN_CLASSES: types that are accepted, tried in this order. Default is `['access']`. */
   readonly tokenTypes?: readonly [JwtType, ...JwtType[]]
   /** Shown in the challenge. Default is simplejwt's `api`. */
   readonly realm?: string
+  /**
+   * True: a request without that header may bring the token in the cookie that `tokenObtainPair({ cookies: true })` set.
+   * What changes something then needs the CSRF token. Where there is a header, it decides alone. Default is false.
+   */
+  readonly cookies?: boolean
 }
 
 /** Needs `createLatchkey({ jwt })`. `request.auth` is the token's claims. */
 export function jwtAuthentication(options: JwtAuthenticationOptions = {}): Authenticator {
-  const { headerTypes = ['Bearer'], tokenTypes = ['access'], realm = 'api' } = options
+  return authenticator('JWTAuthentication', 'stored', options)
+}
+
+/**
+ * simplejwt's `JWTStatelessUserAuthentication`: `request.user` is whom the claims describe (`username`, `is_staff`,
+ * `is_superuser`, and what `jwt.tokenUser` adds), and no user is looked up. What that gives up: a user who was
+ * deactivated, renamed, deleted or lost a role is let in as before until the token expires. What still holds: tokens that
+ * were revoked, alone or with everything of their user, are refused at once where the store is the issuer's.
+ */
+export function jwtStatelessUserAuthentication(options: JwtAuthenticationOptions = {}): Authenticator {
+  return authenticator('JWTStatelessUserAuthentication', 'claimed', options)
+}
+
+function authenticator(
+  name: string,
+  origin: JwtUserOrigin,
+  options: JwtAuthenticationOptions,
+): Authenticator {
+  const { headerTypes = ['Bearer'], tokenTypes = ['access'], realm = 'api', cookies = false } = options
   const keywords = new Set(headerTypes)
+  const header = (options.header ?? 'Authorization').toLowerCase()
+  if (!isKeyword(header)) throw new TypeError('header: must be the name of a header')
 
   return Object.freeze({
-    name: 'JWTAuthentication',
+    name,
     challenge: `${headerTypes[0]} realm="${realm}"`,
-    authenticate(request, { jwts }) {
-      const [keyword, token, ...rest] = splitAuthorization(request)
+    authenticate(request, services) {
+      if (cookies) request.varyOn('Cookie')
+      // Caches know by themselves that Authorization counts (RFC 9111, 3.5).
+      if (header !== 'authorization') request.varyOn(options.header ?? header)
+      if (cookies && request.header(header) === undefined) {
+        return fromCookie(request, services, tokenTypes, origin)
+      }
+      const [keyword, token, ...rest] = splitAuthorization(request, header)
       if (keyword === undefined || !keywords.has(keyword)) return null
       if (token === undefined || rest.length > 0) {
         throw new LatchkeyError('authentication_failed', {
@@ -32,9 +71,28 @@ export function jwtAuthentication(options: JwtAuthenticationOptions = {}): Authe
           extra: { code: 'bad_authorization_header' },
         })
       }
-      return requireJwts(jwts).authenticate(token, tokenTypes)
+      return requireJwts(services.jwts).authenticate(token, tokenTypes, origin)
     },
   } satisfies Authenticator)
+}
+
+function fromCookie(
+  request: CredentialRequest,
+  services: Services,
+  tokenTypes: readonly JwtType[],
+  origin: JwtUserOrigin,
+): Identity<JwtClaims> | Promise<Identity<JwtClaims>> | null {
+  const jwts = requireJwts(services.jwts)
+  const { accessName, secure } = jwts.options.cookies
+  const token = request.cookie(accessName) ?? ''
+  if (token === '') return null
+  const identity = jwts.authenticate(token, tokenTypes, origin)
+  if (SAFE_METHODS.has(request.method)) return identity
+  const csrf = { sessions: services.sessions, secure: secure || request.secure }
+  return Promise.resolve(identity).then(async (known) => {
+    await requireCsrf(request, csrf)
+    return known
+  })
 }
 
 /**

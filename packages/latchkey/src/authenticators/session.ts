@@ -1,7 +1,6 @@
 /** The session cookie, with CSRF protection: DRF's `SessionAuthentication`. Reads cookies; the session service decides. */
-import { LatchkeyError } from '../errors.js'
-import { csrfFailure } from '../sessions/csrf.js'
-import type { Authenticator, CredentialRequest } from './authenticator.js'
+import type { Authenticator } from './authenticator.js'
+import { requireCsrf } from './require-csrf.js'
 
 /**
  * Recognises a browser that logged in. Methods that change something need the CSRF token, as a header or as the form
@@ -16,27 +15,8 @@ export function sessionAuthentication(): Authenticator {
       const secret = request.cookie(sessions.cookieName)
       const user = secret === undefined ? null : await sessions.verify(secret)
       if (user === null) return null
-      const failure = await csrfFailure({
-        method: request.method,
-        secure: request.secure,
-        header: (name) => request.header(name),
-        cookie: request.cookie(sessions.csrfCookieName),
-        headerName: sessions.csrfHeaderName,
-        formField: () => csrfField(request),
-      })
-      if (failure !== null)
-        throw new LatchkeyError('permission_denied', { message: `CSRF Failed: ${failure}` })
+      await requireCsrf(request, { sessions, secure: request.secure })
       return { user, auth: null }
     },
   } satisfies Authenticator)
-}
-
-/** Only a form has fields, but as in DRF any body is parsed here: what cannot be parsed is refused as such. */
-async function csrfField(request: CredentialRequest): Promise<string> {
-  const data = await request.data()
-  const type = request.header('content-type') ?? ''
-  if (!/^(application\/x-www-form-urlencoded|multipart\/form-data)/i.test(type)) return ''
-  if (typeof data !== 'object' || data === null || !Object.hasOwn(data, 'csrfmiddlewaretoken')) return ''
-  const field: unknown = Reflect.get(data, 'csrfmiddlewaretoken')
-  return typeof field === 'string' ? field : ''
 }

@@ -2,8 +2,8 @@
 import { LatchkeyError } from '../errors.js'
 import type { Identity } from '../identity.js'
 import type { Services } from '../services.js'
-import type { Authenticator } from './authenticator.js'
-import { isKeyword, readAuthorization } from './authorization-header.js'
+import type { Authenticator, CredentialRequest } from './authenticator.js'
+import { isKeyword, readAuthorization, usualCredential } from './authorization-header.js'
 
 /** Credentials of another kind that stand behind the same keyword, told apart by their shape: JWTs. */
 export interface SecretKind {
@@ -38,17 +38,28 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
     name: 'TokenAuthentication',
     challenge: keyword,
     authenticate(request, services) {
-      const parts = readAuthorization(request, lowerCaseKeyword)
-      if (parts === null) return null
-      const [secret] = parts
-      if (secret === undefined) throw failed('Invalid token header. No credentials provided.')
-      if (parts.length > 1) throw failed('Invalid token header. Token string should not contain spaces.')
-      if (!isUtf8(secret))
-        throw failed('Invalid token header. Token string should not contain invalid characters.')
-      const kind = kinds.find((one) => one.recognises(secret))
-      return kind === undefined ? services.tokens.verify(secret, policies) : kind.verify(secret, services)
+      const header = request.header('authorization')
+      if (header === undefined) return null
+      const secret = usualCredential(header, lowerCaseKeyword) ?? unusualCredential(request, lowerCaseKeyword)
+      if (secret === null) return null
+      for (const kind of kinds) {
+        if (kind.recognises(secret)) return kind.verify(secret, services)
+      }
+      return services.tokens.verify(secret, policies, request)
     },
   } satisfies Authenticator)
+}
+
+/** The credential, if the header is of this scheme; DRF's words for what is wrong with it. */
+function unusualCredential(request: CredentialRequest, lowerCaseKeyword: string): string | null {
+  const parts = readAuthorization(request, lowerCaseKeyword)
+  if (parts === null) return null
+  const [secret] = parts
+  if (secret === undefined) throw failed('Invalid token header. No credentials provided.')
+  if (parts.length > 1) throw failed('Invalid token header. Token string should not contain spaces.')
+  if (!isUtf8(secret))
+    throw failed('Invalid token header. Token string should not contain invalid characters.')
+  return secret
 }
 
 function failed(message: string): LatchkeyError {

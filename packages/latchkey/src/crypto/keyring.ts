@@ -58,14 +58,16 @@ export class Keyring {
     return Buffer.concat([header, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
   }
 
-  /** The text that was sealed. Throws `sealing_key_missing` when no secret at hand opens it. */
-  unseal(sealed: Uint8Array, context: Uint8Array): string {
+  /**
+   * The text that was sealed. Throws `sealing_key_missing`, which names `what`, when no secret at hand opens it.
+   */
+  unseal(sealed: Uint8Array, context: Uint8Array, what = 'a token'): string {
     const bytes = Buffer.from(sealed)
     const id = keyIdOf(bytes)
     const key = this.#find(id) ?? this.#reread(id)
     if (bytes[0] !== VERSION || key === undefined) {
       throw new LatchkeyError('sealing_key_missing', {
-        detail: `a token is sealed under key ${id || '?'}, and the server's secrets are those of ${this.keyIds.join(', ')}`,
+        detail: `${what} is sealed under key ${id || '?'}, and the server's secrets are those of ${this.keyIds.join(', ')}`,
       })
     }
     try {
@@ -80,7 +82,7 @@ export class Keyring {
       )
     } catch (cause) {
       throw new LatchkeyError('sealing_key_missing', {
-        detail: `a sealed token does not open under key ${id}`,
+        detail: `${what} that is sealed does not open under key ${id}`,
         cause,
       })
     }

@@ -1,16 +1,23 @@
 /** The endpoints of simplejwt: obtain, refresh, verify and blacklist tokens. Mounted at `/api/token/…` by convention. */
+import type { ApiRequest } from '../api-request.js'
+import { requireOwnOrigin } from '../authenticators/require-csrf.js'
+import type { Clock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
-import { type JwtService, requireJwts } from '../jwt/jwt-service.js'
+import type { JwtOptions } from '../jwt/jwt-options.js'
+import { noActiveAccount } from '../jwt/jwt-refusals.js'
+import { type JwtIssueOptions, type JwtService, requireJwts } from '../jwt/jwt-service.js'
 import { allowAny } from '../permissions/allow-any.js'
+import type { SessionService } from '../sessions/session-service.js'
 import type { LoginService } from '../users/login-service.js'
 import { apiView } from '../views/api-view.js'
 import { charField, type Fields, type FieldValues, validateFields } from '../views/fields.js'
 import { formParser } from '../views/parsers/form.js'
 import { jsonParser } from '../views/parsers/json.js'
 import { multipartParser } from '../views/parsers/multipart.js'
-import { response } from '../views/response.js'
+import { type ApiResponse, response } from '../views/response.js'
 import type { View, ViewPolicy } from '../views/view.js'
+import { endCookies, isSecure, loggedIn, refreshCookies } from './jwt-cookies.js'
 
 export interface JwtEndpointOptions
   extends Pick<ViewPolicy, 'permissions' | 'throttles' | 'parsers' | 'renderers' | 'maxBodyBytes'> {
@@ -18,40 +25,60 @@ export interface JwtEndpointOptions
   readonly headerType?: string
 }
 
-export interface JwtLoginOptions extends JwtEndpointOptions {
-  /** False: failed logins are not counted here. Default is true. */
-  readonly throttleLogins?: boolean
-  /** Further members of the answer: the `validate` of a `TokenObtainPairSerializer`. */
-  readonly answer?: (user: User) => Readonly<Record<string, unknown>>
+/** For browsers: tokens travel in cookies that no script reads, and never in a body. */
+export interface JwtCookieMode {
+  /** Default is false. */
+  readonly cookies?: boolean
 }
 
-/** `POST {username, password}` -> `{"refresh": …, "access": …}`: simplejwt's `TokenObtainPairView`. */
-export function tokenObtainPair(options: JwtLoginOptions = {}): View {
-  return loginView('Token Obtain Pair', options, ({ jwts }, user) => jwts.issuePair(user))
+/** `claims` and `answer` take the place of those of `createLatchkey({ jwt })`, for this route. */
+export interface JwtLoginOptions extends JwtEndpointOptions, Pick<JwtOptions, 'claims' | 'answer'> {
+  /** False: failed logins are not counted here. Default is true. */
+  readonly throttleLogins?: boolean
+}
+
+/**
+ * `POST {username, password}` -> `{"refresh": …, "access": …}`: simplejwt's `TokenObtainPairView`. With `cookies` both
+ * are set as cookies, and only pages of this host may log in.
+ */
+export function tokenObtainPair({ cookies = false, ...options }: JwtLoginOptions & JwtCookieMode = {}): View {
+  return loginView('Token Obtain Pair', options, {
+    before: (request, context) => {
+      if (cookies) requireOwnOrigin(request, { secure: isSecure(request, context) })
+    },
+    issue: ({ jwts }, user, how) => jwts.issuePair(user, how),
+    answer: cookies ? loggedIn : inBody,
+  })
 }
 
 /** `POST {username, password}` -> `{"token": …}`: simplejwt's `TokenObtainSlidingView`. */
 export function tokenObtainSliding(options: JwtLoginOptions = {}): View {
-  return loginView('Token Obtain Sliding', options, async ({ jwts }, user) => ({
-    token: await jwts.issueSliding(user),
-  }))
+  return loginView('Token Obtain Sliding', options, {
+    issue: async ({ jwts }, user, how) => ({ token: await jwts.issueSliding(user, how) }),
+    answer: inBody,
+  })
 }
 
 const REFRESH = { refresh: charField({ label: 'Refresh' }) }
 const TOKEN = { token: charField({ label: 'Token' }) }
 
-/** `POST {refresh}` -> `{"access": …}`, with rotation `{"access": …, "refresh": …}`: `TokenRefreshView`. */
-export function tokenRefresh(options: JwtEndpointOptions = {}): View {
+/**
+ * `POST {refresh}` -> `{"access": …}`, with rotation `{"access": …, "refresh": …}`: `TokenRefreshView`. With `cookies`
+ * the token comes and goes by cookie, and the CSRF token is needed.
+ */
+export function tokenRefresh({ cookies = false, ...options }: JwtEndpointOptions & JwtCookieMode = {}): View {
+  if (cookies) return cookieView('Token Refresh', options, refreshCookies)
   const fields = { ...REFRESH, access: charField({ label: 'Access', readOnly: true }) }
-  return tokenView('Token Refresh', options, fields, ({ jwts }, { refresh }) => jwts.refresh(refresh))
+  return tokenView('Token Refresh', options, fields, ({ jwts }, { refresh }, { address }) =>
+    jwts.refresh(refresh, { address }),
+  )
 }
 
 /** `POST {token}` -> `{"token": …}`: `TokenRefreshSlidingView`. */
 export function tokenRefreshSliding(options: JwtEndpointOptions = {}): View {
-  const answer = async ({ jwts }: JwtContext, { token }: FieldValues<typeof TOKEN>) => ({
+  return tokenView('Token Refresh Sliding', options, TOKEN, async ({ jwts }, { token }) => ({
     token: await jwts.refreshSliding(token),
-  })
-  return tokenView('Token Refresh Sliding', options, TOKEN, answer)
+  }))
 }
 
 /**
@@ -70,8 +97,15 @@ export function tokenVerify(options: JwtEndpointOptions = {}): View {
   })
 }
 
-/** `POST {refresh}` -> `{}`: that refresh token has ended. `TokenBlacklistView`. */
-export function tokenBlacklist(options: JwtEndpointOptions = {}): View {
+/**
+ * `POST {refresh}` -> `{}`: that refresh token has ended. `TokenBlacklistView`. With `cookies` this is the logout: the
+ * tokens of both cookies have ended, the cookies are gone, and the CSRF token is needed.
+ */
+export function tokenBlacklist({
+  cookies = false,
+  ...options
+}: JwtEndpointOptions & JwtCookieMode = {}): View {
+  if (cookies) return cookieView('Token Blacklist', options, endCookies)
   return tokenView('Token Blacklist', options, REFRESH, async ({ jwts }, { refresh }) => {
     await jwts.blacklist(refresh)
     return {}
@@ -81,34 +115,66 @@ export function tokenBlacklist(options: JwtEndpointOptions = {}): View {
 interface JwtContext {
   readonly login: LoginService
   readonly jwts: JwtService
+  readonly sessions: SessionService
+  readonly clock: Clock
 }
 
 /** Both are trimmed: simplejwt's password field is, unlike that of `/api-token-auth/`. */
 const CREDENTIALS = { username: charField({ label: 'Username' }), password: charField({ label: 'Password' }) }
 
-function loginView(
+interface LoginSteps<Tokens extends object> {
+  readonly before?: (request: ApiRequest, context: JwtContext) => void
+  readonly issue: (context: JwtContext, user: User, how: JwtIssueOptions) => Promise<Tokens>
+  readonly answer: (context: JwtContext, tokens: Tokens, more: object) => ApiResponse
+}
+
+function loginView<Tokens extends object>(
   name: string,
-  { throttleLogins = true, answer, ...options }: JwtLoginOptions,
-  issue: (context: JwtContext, user: User) => Promise<object>,
+  { throttleLogins = true, claims, answer, ...options }: JwtLoginOptions,
+  steps: LoginSteps<Tokens>,
 ): View {
-  return tokenView(name, options, CREDENTIALS, async (context, credentials, address) => {
-    const user = await context.login.login(
-      { ...credentials, address },
-      { updateLastLogin: context.jwts.options.updateLastLogin, throttle: throttleLogins },
-    )
-    if (user === null) {
-      const message = 'No active account found with the given credentials'
-      throw new LatchkeyError('authentication_failed', { message })
-    }
-    return { ...answer?.(user), ...(await issue(context, user)) }
+  return jwtView(name, options, CREDENTIALS, async (request, context) => {
+    steps.before?.(request, context)
+    const { address } = request
+    const credentials = { ...validateFields(CREDENTIALS, await request.data()), address }
+    const sinceMs = context.clock.nowMs()
+    const user = await context.login.login(credentials, { throttle: throttleLogins })
+    if (user === null) throw noActiveAccount('credentials')
+    const tokens = await steps.issue(context, user, { address, sinceMs, ...(claims && { claims }) })
+    const more = await (answer ?? context.jwts.options.answer)?.(user)
+    return steps.answer(context, tokens, more ?? {})
   })
+}
+
+/** Further members stand behind the tokens, and cannot replace them. */
+function inBody(_: JwtContext, tokens: object, more: object): ApiResponse {
+  return response({ ...tokens, ...more, ...tokens })
 }
 
 function tokenView<F extends Fields>(
   name: string,
-  { headerType = 'Bearer', ...policy }: JwtEndpointOptions,
+  options: JwtEndpointOptions,
   fields: F,
-  answer: (context: JwtContext, values: FieldValues<F>, address: string) => Promise<object>,
+  answer: (context: JwtContext, values: FieldValues<F>, request: ApiRequest) => Promise<object>,
+): View {
+  return jwtView(name, options, fields, async (request, context) =>
+    response(await answer(context, validateFields(fields, await request.data()), request)),
+  )
+}
+
+function cookieView(
+  name: string,
+  options: JwtEndpointOptions,
+  post: (request: ApiRequest, context: JwtContext, challenge: string) => Promise<ApiResponse>,
+): View {
+  return jwtView(name, options, undefined, (request, context) => post(request, context, challengeOf(options)))
+}
+
+function jwtView(
+  name: string,
+  { headerType, ...policy }: JwtEndpointOptions,
+  fields: Fields | undefined,
+  post: (request: ApiRequest, context: JwtContext) => Promise<ApiResponse>,
 ): View {
   return apiView({
     permissions: [allowAny],
@@ -116,17 +182,15 @@ function tokenView<F extends Fields>(
     parsers: [jsonParser({ exactNumbers: true }), formParser(), multipartParser()],
     ...policy,
     authentication: [],
-    challenge: `${headerType} realm="api"`,
+    challenge: challengeOf({ headerType }),
     name,
-    fields,
+    ...(fields && { fields }),
     carriesSecret: true,
-    post: async (request, { login, jwts }) =>
-      response(
-        await answer(
-          { login, jwts: requireJwts(jwts) },
-          validateFields(fields, await request.data()),
-          request.address,
-        ),
-      ),
+    post: (request, { login, jwts, sessions, clock }) =>
+      post(request, { login, jwts: requireJwts(jwts), sessions, clock }),
   })
+}
+
+function challengeOf({ headerType = 'Bearer' }: { readonly headerType?: string | undefined }): string {
+  return `${headerType} realm="api"`
 }

@@ -75,11 +75,16 @@ describe('knox', () => {
       name: 'knox',
       prefix: '',
       hexDigits: 64,
+      format: null,
       onePerUser: false,
       shownAgain: false,
       ttlSeconds: 36_000,
+      maxTtlSeconds: null,
       limitPerUser: null,
       renewal: null,
+      isKnownScope: null,
+      tracksUse: false,
+      ownerScopes: null,
     })
     expect(parts.authentication.challenge).toBe('Token')
     expect(knox({ autoRefresh: true }).policy.renewal).toEqual({

@@ -86,9 +86,11 @@ export function knox(options: KnoxOptions = {}): Knox {
     name: complete.policyName,
     prefix: complete.tokenPrefix,
     hexDigits: complete.tokenLength,
+    format: null,
     onePerUser: false,
     shownAgain: false,
     ttlSeconds: complete.ttlSeconds,
+    maxTtlSeconds: null,
     limitPerUser: complete.limitPerUser,
     renewal: complete.autoRefresh
       ? {
@@ -96,6 +98,9 @@ export function knox(options: KnoxOptions = {}): Knox {
           maxTtlSeconds: complete.autoRefreshMaxTtlSeconds,
         }
       : null,
+    isKnownScope: null,
+    tracksUse: false,
+    ownerScopes: null,
   })
   const authentication = tokenAuthentication({ keyword: complete.headerPrefix, policies: [policy.name] })
   return Object.freeze({

@@ -44,7 +44,7 @@ export class JwtCache {
   apply(change: Change): void {
     if (change.kind === 'token') return
     this.#epoch += 1
-    if (change.kind === 'all') {
+    if (change.kind === 'all' || change.kind === 'keys') {
       this.#young = new Map()
       this.#old = new Map()
       return

@@ -1,13 +1,30 @@
 /** What can be set about JWTs: simplejwt's `SIMPLE_JWT`, checked once when the Latchkey is created. */
 import type { User } from '../identity.js'
+import { checkedJwksUrl } from './jwks-client.js'
+import { completeJwtCookies, type JwtCookieOptions, type JwtCookies } from './jwt-cookies.js'
 import type { SigningKey, VerifyingKey } from './signing-key.js'
+import type { TokenUserOf } from './token-user.js'
+
+/** What an app tells of a user: further members of something, by name. */
+export type UserDetails = (
+  user: User,
+) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>
 
 /** The kinds of token: `typ` of simplejwt's classes. */
 export type JwtType = 'access' | 'refresh' | 'sliding'
 
 export interface JwtOptions {
-  /** SIGNING_KEY and ALGORITHM: `signingKey({ algorithm: 'HS256', key: … })`. */
-  readonly signingKey: SigningKey
+  /** SIGNING_KEY and ALGORITHM: `signingKey({ algorithm: 'HS256', key: … })`. Required, unless `keys` or `jwksUrl` is there. */
+  readonly signingKey?: SigningKey
+  /** In place of `signingKey`: keys that rotate, kept in the store by `latchkey keys` or `latchkey.signingKeys`. */
+  readonly keys?: 'store'
+  /** How long a rotated key is published before it signs: as long as others may cache our keys. Default is 3,600. */
+  readonly publishSeconds?: number
+  /**
+   * JWK_URL: tokens of the issuer that publishes its keys there are taken too, by their `kid`. Say with `audience`
+   * whose they must be: an issuer signs for many.
+   */
+  readonly jwksUrl?: string
   /** VERIFYING_KEY: further keys whose tokens are taken, e.g. a retired one. Default is none. */
   readonly verifyingKeys?: readonly VerifyingKey[]
   /** ACCESS_TOKEN_LIFETIME. Default is 300. */
@@ -50,15 +67,36 @@ export interface JwtOptions {
    * Further claims of what is issued at login: the `get_token` of a `TokenObtainPairSerializer`. They cannot replace
    * the claims above.
    */
-  readonly claims?: (user: User) => Readonly<Record<string, unknown>>
+  readonly claims?: UserDetails
+  /** Further members of the answer to a login: its `validate`. They cannot replace the tokens. */
+  readonly answer?: UserDetails
+  /**
+   * USER_AUTHENTICATION_RULE: who may log in and refresh, beside being active, which is always asked. Default is
+   * everybody.
+   */
+  readonly userAuthenticationRule?: (user: User) => boolean | Promise<boolean>
+  /** TOKEN_USER_CLASS: what claims say of the user in `jwtStatelessUserAuthentication`, beside simplejwt's three. */
+  readonly tokenUser?: TokenUserOf
+  /** Where CHECK_REVOKE_TOKEN leads: a new password ends all JWTs of the user at once. Default is true. */
+  readonly revokeOnPasswordChange?: boolean
+  /** Names and safety of the cookies, for endpoints and authenticators with `cookies: true`. */
+  readonly cookies?: JwtCookieOptions
 }
 
-export type CompleteJwtOptions = Required<Omit<JwtOptions, 'claims'>> & Pick<JwtOptions, 'claims'>
+/** Options that stay away when they are not given. */
+type Hooks = Pick<
+  JwtOptions,
+  'signingKey' | 'keys' | 'jwksUrl' | 'claims' | 'answer' | 'userAuthenticationRule' | 'tokenUser'
+>
+
+export type CompleteJwtOptions = Required<Omit<JwtOptions, keyof Hooks | 'cookies'>> &
+  Hooks & { readonly cookies: JwtCookies }
 
 /** @throws TypeError `jwt.<option>: …` for an option that cannot work */
 export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
   const complete: CompleteJwtOptions = {
     verifyingKeys: [],
+    publishSeconds: 3600,
     accessTtlSeconds: 300,
     refreshTtlSeconds: 86_400,
     slidingTtlSeconds: 300,
@@ -74,8 +112,11 @@ export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
     tokenTypeClaim: 'token_type',
     jtiClaim: 'jti',
     slidingRefreshExpClaim: 'refresh_exp',
+    revokeOnPasswordChange: true,
     ...options,
+    cookies: completeJwtCookies(options.cookies),
   }
+  checkKeys(options)
   for (const [name, maximum] of SECONDS) {
     const seconds = complete[name]
     if (!Number.isFinite(seconds) || seconds < 0 || seconds > maximum) {
@@ -91,6 +132,21 @@ export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
   return Object.freeze(complete)
 }
 
+function checkKeys({ signingKey, keys, jwksUrl, audience }: JwtOptions): void {
+  if (keys !== undefined && keys !== 'store') throw new TypeError("jwt.keys: must be 'store'")
+  if (signingKey !== undefined && keys !== undefined) {
+    throw new TypeError('jwt.keys: takes the place of signingKey; a former one goes to verifyingKeys')
+  }
+  if (signingKey === undefined && keys === undefined && jwksUrl === undefined) {
+    throw new TypeError("jwt.signingKey: is missing; or set keys to 'store', or jwksUrl")
+  }
+  if (jwksUrl === undefined) return
+  checkedJwksUrl(jwksUrl)
+  if (audience === undefined) {
+    throw new TypeError('jwt.audience: with jwksUrl, say whose tokens are taken; null: anyone')
+  }
+}
+
 const TEN_YEARS = 315_576_000
 
 /** Each duration with the most that makes sense; leeway as in security practice: clocks differ by a minute at most. */
@@ -100,5 +156,6 @@ const SECONDS = [
   ['slidingTtlSeconds', TEN_YEARS],
   ['slidingRefreshTtlSeconds', TEN_YEARS],
   ['refreshGraceSeconds', 60],
+  ['publishSeconds', 604_800],
   ['leewaySeconds', 60],
 ] as const

@@ -22,9 +22,9 @@ export class JwtPayloads {
     this.#areOwnUsers = areOwnUsers
   }
 
-  /** What a login of this user issues. */
-  newPayload(type: JwtType, user: User): JwtClaims {
-    const { userIdClaim, jtiClaim, slidingRefreshExpClaim, claims } = this.#options
+  /** What a login of this user issues. `more`: claims that cannot replace these. */
+  newPayload(type: JwtType, user: User, more: JwtClaims = {}): JwtClaims {
+    const { userIdClaim, jtiClaim, slidingRefreshExpClaim } = this.#options
     const { refreshTtlSeconds, slidingTtlSeconds, slidingRefreshTtlSeconds } = this.#options
     const now = this.#nowSeconds()
     const own = {
@@ -35,7 +35,7 @@ export class JwtPayloads {
       ...(type === 'sliding' ? { [slidingRefreshExpClaim]: Math.floor(now + slidingRefreshTtlSeconds) } : {}),
       [userIdClaim]: user.id,
     }
-    return { ...own, ...claims?.(user), ...own }
+    return { ...own, ...more, ...own }
   }
 
   /** `RefreshToken.access_token`: every claim but the type, the id and the expiry is copied. */
@@ -74,6 +74,15 @@ export class JwtPayloads {
       issuedAt: new Date(secondsOf(payload.iat) * 1000),
       expiresAt: new Date(lastSecond * 1000),
     }
+  }
+
+  /**
+   * What the store must know of a new access token: nothing, unless everything of the user was revoked in the second of
+   * its `iat`, which has no fractions: it would be taken for one from before.
+   */
+  accessRecords(access: JwtClaims, notBefore: Date | null): NewJwtRecord[] {
+    const isSameSecond = notBefore !== null && secondsOf(access.iat) * 1000 <= notBefore.getTime()
+    return isSameSecond ? [this.recordOf(access)] : []
   }
 
   /** Ids that are no text (null and numbers pass in simplejwt) are known by their JSON. */

@@ -1,25 +1,20 @@
 /**
  * Issue, verify, refresh and revoke JWTs: every rule of simplejwt, and what it lacks. Endpoints and the JWT
- * authenticator call it; signatures are `jws.ts`, claims `claims.ts`, what was revoked the store.
+ * authenticator call it; checks are `jwt-verifier.ts`, rotation `jwt-refresher.ts`, claims `jwt-payloads.ts`.
  */
-import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
-import { LatchkeyError } from '../errors.js'
+import type { EmitEvent } from '../events.js'
 import type { Identity, User, UserId } from '../identity.js'
 import type { Store, UserSource } from '../stores/store.js'
-import { toUser } from '../users/user.js'
-import {
-  type ClaimFault,
-  checkClaims,
-  checkExpiry,
-  checkJti,
-  checkTokenType,
-  claimMessage,
-} from './claims.js'
-import { JwsError, signJws, verifyJws } from './jws.js'
-import { JwtCache } from './jwt-cache.js'
+import type { PublicJwk } from './jwks.js'
+import { JwtKeys } from './jwt-keys.js'
 import { type CompleteJwtOptions, completeJwtOptions, type JwtOptions, type JwtType } from './jwt-options.js'
-import { type JwtClaims, JwtPayloads, newJti, secondsOf } from './jwt-payloads.js'
+import { type JwtClaims, JwtPayloads } from './jwt-payloads.js'
+import { JwtRefresher } from './jwt-refresher.js'
+import { noActiveAccount, refused } from './jwt-refusals.js'
+import { type JwtUserOrigin, JwtVerifier } from './jwt-verifier.js'
+import { type IssuedJwts, noteIssued } from './note-issued.js'
+import type { SigningKeys } from './signing-keys.js'
 
 export interface JwtServiceOptions extends JwtOptions {
   readonly store: Store
@@ -27,6 +22,22 @@ export interface JwtServiceOptions extends JwtOptions {
   readonly clock: Clock
   /** Verified tokens kept in memory; 0 switches the cache off. */
   readonly cacheEntries: number
+  readonly emit?: EmitEvent
+  /** Those of the store; needed with `keys: 'store'`. */
+  readonly signingKeys?: SigningKeys
+}
+
+export interface JwtIssueOptions extends Pick<JwtOptions, 'claims'> {
+  /**
+   * Where the login came from. With it the login is told (`user_logged_in`), and written down where `updateLastLogin`
+   * says so.
+   */
+  readonly address?: string
+  /**
+   * When the user began to prove who they are: nothing is issued when everything of theirs was revoked since. Default is
+   * now.
+   */
+  readonly sinceMs?: number
 }
 
 /** A pair as simplejwt's login answers it. */
@@ -35,102 +46,98 @@ export interface JwtPair {
   readonly access: string
 }
 
+/** What a refresh gives: an access token, and with rotation the next refresh token. */
+export type RefreshedJwts = Pick<JwtPair, 'access'> & Partial<JwtPair>
+
 export class JwtService {
   readonly options: CompleteJwtOptions
   readonly #store: Store
   readonly #users: UserSource
   readonly #clock: Clock
-  readonly #cache: JwtCache
+  readonly #emit: EmitEvent
+  readonly #keys: JwtKeys
   readonly #payloads: JwtPayloads
+  readonly #verifier: JwtVerifier
+  readonly #refresher: JwtRefresher
 
   /** @throws TypeError `jwt.<option>: …` */
-  constructor({ store, users, clock, cacheEntries, ...options }: JwtServiceOptions) {
+  constructor({ store, users, clock, cacheEntries, emit, signingKeys, ...options }: JwtServiceOptions) {
     this.options = completeJwtOptions(options)
     this.#store = store
     this.#users = users
     this.#clock = clock
-    this.#cache = new JwtCache(cacheEntries)
+    this.#emit = emit ?? (() => undefined)
+    this.#keys = new JwtKeys({ options: this.options, store, clock, signingKeys })
     this.#payloads = new JwtPayloads(this.options, clock, users === store.users)
-    store.changes.subscribe((change) => this.#cache.apply(change))
+    this.#verifier = new JwtVerifier({
+      options: this.options,
+      keys: this.#keys,
+      payloads: this.#payloads,
+      store,
+      users,
+      clock,
+      cacheEntries,
+    })
+    this.#refresher = new JwtRefresher({
+      options: this.options,
+      payloads: this.#payloads,
+      verifier: this.#verifier,
+      store,
+      clock,
+      emit: this.#emit,
+    })
   }
 
-  /** An access and a refresh token for a user who has just proved who they are: `RefreshToken.for_user(user)`. */
-  async issuePair(user: User): Promise<JwtPair> {
-    const refresh = this.#payloads.newPayload('refresh', user)
+  /**
+   * An access and a refresh token for a user who has just proved who they are: `RefreshToken.for_user(user)`. Throws
+   * `authentication_failed` for one who may not log in. `claims`: in place of those of the options.
+   */
+  async issuePair(user: User, options: JwtIssueOptions = {}): Promise<JwtPair> {
+    const sinceMs = options.sinceMs ?? this.#clock.nowMs()
+    await this.#requireAllowed(user, options)
+    const refresh = this.#payloads.newPayload('refresh', user, await this.#claimsOf(user, options))
     const access = this.#payloads.accessFrom(refresh)
-    await this.#note(user, [refresh], access)
-    return { refresh: this.#sign(refresh), access: this.#sign(access) }
+    const pair = { refresh: await this.#sign(refresh), access: await this.#sign(access) }
+    await this.#note(user, { payload: refresh, access, sinceMs }, options)
+    return pair
   }
 
-  /** A sliding token: `SlidingToken.for_user(user)`. */
-  async issueSliding(user: User): Promise<string> {
-    const sliding = this.#payloads.newPayload('sliding', user)
-    await this.#note(user, [sliding])
-    return this.#sign(sliding)
+  /** A sliding token: `SlidingToken.for_user(user)`. Throws as `issuePair`. */
+  async issueSliding(user: User, options: JwtIssueOptions = {}): Promise<string> {
+    const sinceMs = options.sinceMs ?? this.#clock.nowMs()
+    await this.#requireAllowed(user, options)
+    const payload = this.#payloads.newPayload('sliding', user, await this.#claimsOf(user, options))
+    const token = await this.#sign(payload)
+    await this.#note(user, { payload, sinceMs }, options)
+    return token
   }
 
   /**
    * A new access token for a refresh token; with `rotateRefresh` a new refresh token too. With
    * `blacklistAfterRotation` the presented one ends: one of any number of concurrent callers decides the successor,
-   * those within `refreshGraceSeconds` get the same one, and a later one ends the family.
-   * Throws `authentication_failed` in simplejwt's words.
+   * those within `refreshGraceSeconds` get the same one, and a later one ends the family, which is told
+   * (`refresh_reused`). `address`: where the token came from. Throws `authentication_failed` in simplejwt's words.
    */
-  async refresh(token: string): Promise<{ readonly access: string; readonly refresh?: string }> {
-    const { rotateRefresh, blacklistAfterRotation, refreshTtlSeconds, refreshGraceSeconds, jtiClaim } =
-      this.options
-    // An exchanged token is judged by `rotate`: within the grace it is as good as its successor.
-    const presented = await this.#verifyType(token, 'refresh', { mayHaveEnded: blacklistAfterRotation })
-    const access = this.#sign(this.#payloads.accessFrom(presented))
-    if (!rotateRefresh) return { access }
-    const now = new Date(this.#clock.nowMs())
-    const successor = this.#payloads.renewed(presented, { [jtiClaim]: newJti() }, now, refreshTtlSeconds)
-    if (!blacklistAfterRotation) {
-      await this.#store.jwts.insert([this.#payloads.recordOf(successor)])
-      return { access, refresh: this.#sign(successor) }
-    }
-    const { family: _, ...record } = this.#payloads.recordOf(successor)
-    const outcome = await this.#store.jwts.rotate({
-      presented: this.#payloads.recordOf(presented),
-      successor: record,
-      now,
-      graceSeconds: refreshGraceSeconds,
-    })
-    if (outcome.kind === 'rotated') return { access, refresh: this.#sign(successor) }
-    if (outcome.kind !== 'repeated') throw refused('blacklisted')
-    const same = this.#payloads.renewed(
-      presented,
-      { [jtiClaim]: outcome.successorJti },
-      outcome.issuedAt,
-      refreshTtlSeconds,
-    )
-    return { access, refresh: this.#sign(same) }
+  async refresh(token: string, { address }: { readonly address?: string } = {}): Promise<RefreshedJwts> {
+    const { access, refresh } = await this.#refresher.refresh(token, address ?? null)
+    const answer = { access: await this.#sign(access) }
+    return refresh === null ? answer : { ...answer, refresh: await this.#sign(refresh) }
   }
 
   /** A sliding token with a new `exp`, as long as its `refresh_exp` lies ahead. Throws as `refresh`. */
   async refreshSliding(token: string): Promise<string> {
-    const { slidingRefreshExpClaim, slidingTtlSeconds } = this.options
-    const presented = await this.#verifyType(token, 'sliding')
-    const fault = checkExpiry(presented, slidingRefreshExpClaim, this.#times())
-    if (fault !== undefined) throw refused(fault, slidingRefreshExpClaim)
-    return this.#sign(this.#payloads.renewed(presented, {}, new Date(this.#clock.nowMs()), slidingTtlSeconds))
+    return this.#sign(await this.#refresher.refreshSliding(token))
   }
 
   /** Claims of a token of any type that is good: simplejwt's verify endpoint. Throws as `refresh`. */
   async verify(token: string): Promise<JwtClaims> {
-    const payload = this.#decode(token)
-    await this.#requireLive(payload)
-    this.#requireClaims(payload)
-    return payload
+    return (await this.#verifier.verify(token)).claims
   }
 
   /** Ends a refresh token: it is refused from the moment this resolves. Throws as `refresh`, also the second time. */
   async blacklist(token: string): Promise<void> {
-    const payload = await this.#verifyType(token, 'refresh')
-    const ended = await this.#store.jwts.revoke(
-      this.#payloads.recordOf(payload),
-      new Date(this.#clock.nowMs()),
-    )
-    if (!ended) throw refused('blacklisted')
+    const { claims } = await this.#verifier.verifyType(token, 'refresh')
+    if (!(await this.revoke(claims))) throw refused('blacklisted')
   }
 
   /** Ends any token by its claims, an access token as well: it is refused from the moment this resolves. */
@@ -138,12 +145,11 @@ export class JwtService {
     return this.#store.jwts.revoke(this.#payloads.recordOf(claims), new Date(this.#clock.nowMs()))
   }
 
-  /** Ends everything of a user that was issued until now: logout everywhere. */
+  /** Ends everything of a user that was issued until now: logout everywhere. Tells `jwts_revoked`. */
   async revokeUser(user: User | UserId): Promise<void> {
-    await this.#store.jwts.revokeUser(
-      typeof user === 'object' ? user.id : user,
-      new Date(this.#clock.nowMs()),
-    )
+    const userId = typeof user === 'object' ? user.id : user
+    await this.#store.jwts.revokeUser(userId, new Date(this.#clock.nowMs()))
+    this.#emit({ kind: 'jwts_revoked', userId })
   }
 
   /** Removes what is remembered of expired tokens: simplejwt's `flushexpiredtokens`. Returns how many. */
@@ -155,129 +161,61 @@ export class JwtService {
    * Whose token this is. Hot: one hash, one map look-up, and the expiry, synchronously. Cold: the signature, what was
    * revoked and the user, in two statements.
    * @param types token types that are accepted; the first that fits counts
+   * @param origin `claimed`: the user is whom the claims describe, and no look-up is made for one
    */
-  authenticate(token: string, types: readonly JwtType[]): Identity<JwtClaims> | Promise<Identity<JwtClaims>> {
-    this.#store.changes.catchUp()
-    const key = hash('sha256', `${types.join()} ${token}`, 'base64')
-    const cached = this.#cache.get(key, this.#times())
-    return cached ?? this.#authenticateCold(token, types, key)
+  authenticate(
+    token: string,
+    types: readonly JwtType[],
+    origin: JwtUserOrigin = 'stored',
+  ): Identity<JwtClaims> | Promise<Identity<JwtClaims>> {
+    return this.#verifier.authenticate(token, types, origin)
+  }
+
+  /** The public keys that others verify our tokens with: what `/.well-known/jwks.json` shows. */
+  publishedKeys(): Promise<readonly PublicJwk[]> {
+    return this.#keys.published()
   }
 
   /** Drops what memory holds about a user whose record lives elsewhere and has changed. */
   forgetUser(userId: UserId): void {
-    this.#cache.apply({ kind: 'user', userId })
-  }
-
-  async #authenticateCold(
-    token: string,
-    types: readonly JwtType[],
-    key: string,
-  ): Promise<Identity<JwtClaims>> {
-    const epoch = this.#cache.epoch
-    const claims = await this.#firstThatFits(token, types)
-    const { userIdClaim } = this.options
-    if (!Object.hasOwn(claims, userIdClaim)) {
-      throw failed('Token contained no recognizable user identification', 'token_not_valid')
-    }
-    const userId = this.#payloads.userIdOf(claims)
-    const record = userId === null ? null : await this.#users.findById(userId)
-    if (record === null) throw failed('User not found', 'user_not_found')
-    if (!record.isActive) throw failed('User is inactive', 'user_inactive')
-    const identity = Object.freeze({ user: toUser(record), auth: claims })
-    this.#cache.set(
-      key,
-      identity,
-      { userId: record.id, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) },
-      epoch,
-    )
-    return identity
-  }
-
-  /** simplejwt's AUTH_TOKEN_CLASSES: each type is tried, and the refusal names what each of them said. */
-  async #firstThatFits(token: string, types: readonly JwtType[]): Promise<JwtClaims> {
-    const messages: object[] = []
-    for (const type of types) {
-      try {
-        return await this.#verifyType(token, type)
-      } catch (error) {
-        if (!(error instanceof LatchkeyError) || error.code !== 'authentication_failed') throw error
-        messages.push({ token_class: TOKEN_CLASSES[type], token_type: type, message: error.publicMessage })
-      }
-    }
-    throw failed('Given token not valid for any token type', 'token_not_valid', { messages })
-  }
-
-  async #verifyType(token: string, type: JwtType, { mayHaveEnded = false } = {}): Promise<JwtClaims> {
-    const payload = this.#decode(token)
-    await this.#requireLive(payload, mayHaveEnded)
-    this.#requireClaims(payload)
-    const fault = checkTokenType(payload, this.options.tokenTypeClaim, type)
-    if (fault !== undefined) throw refused(fault)
-    return payload
-  }
-
-  #decode(token: string): JwtClaims {
-    const { signingKey, verifyingKeys, audience, issuer } = this.options
-    try {
-      const { payload } = verifyJws(token, [signingKey, ...verifyingKeys])
-      const result = checkClaims(payload, {
-        ...this.#times(),
-        audience: audience ?? undefined,
-        issuer: issuer ?? undefined,
-      })
-      if (result !== 'ok') throw refused(result)
-      return payload
-    } catch (error) {
-      throw error instanceof JwsError ? refused('invalid') : error
-    }
-  }
-
-  /** A token without an id cannot have been revoked, and is refused for that next. */
-  async #requireLive(payload: JwtClaims, mayHaveEnded = false): Promise<void> {
-    const { jtiClaim } = this.options
-    if (!Object.hasOwn(payload, jtiClaim)) return
-    const { known, notBefore } = await this.#store.jwts.state(
-      this.#payloads.jtiOf(payload),
-      this.#payloads.userIdOf(payload) ?? '',
-    )
-    if (known === 'ended' && !mayHaveEnded) throw refused('blacklisted')
-    if (known === null && notBefore !== null && secondsOf(payload.iat) * 1000 <= notBefore.getTime()) {
-      throw refused('blacklisted')
-    }
-  }
-
-  #requireClaims(payload: JwtClaims): void {
-    const fault = checkExpiry(payload, 'exp', this.#times()) ?? checkJti(payload, this.options.jtiClaim)
-    if (fault !== undefined) throw refused(fault)
+    this.#verifier.forgetUser(userId)
   }
 
   /** `aud` and `iss` are put in last, as PyJWT's backend does. */
-  #sign(payload: JwtClaims): string {
-    const { audience, issuer, signingKey } = this.options
+  #sign(payload: JwtClaims): Promise<string> {
+    const { audience, issuer } = this.options
     const signed = {
       ...payload,
       ...(audience === null ? {} : { aud: audience }),
       ...(issuer === null ? {} : { iss: issuer }),
     }
-    return signJws(signed, signingKey)
+    return this.#keys.sign(signed)
   }
 
-  /**
-   * Records what was issued. An access token is recorded only when everything of the user was revoked in this very
-   * second: `iat` has no fractions, and would be taken for one from before.
-   */
-  async #note(user: User, payloads: readonly JwtClaims[], access?: JwtClaims): Promise<void> {
-    const records = payloads.map((payload) => this.#payloads.recordOf(payload))
-    if (access !== undefined) {
-      const { notBefore } = await this.#store.jwts.state('', user.id)
-      const isSameSecond = notBefore !== null && secondsOf(access.iat) * 1000 <= notBefore.getTime()
-      if (isSameSecond) records.push(this.#payloads.recordOf(access))
-    }
-    await this.#store.jwts.insert(records)
+  async #requireAllowed(user: User, options: JwtIssueOptions): Promise<void> {
+    if (!(await this.#verifier.mayLogIn(user))) throw this.#loginFailed(user, options)
   }
 
-  #times() {
-    return { nowSeconds: this.#clock.nowMs() / 1000, leewaySeconds: this.options.leewaySeconds }
+  async #claimsOf(user: User, { claims = this.options.claims }: JwtIssueOptions): Promise<JwtClaims> {
+    return (await claims?.(user)) ?? {}
+  }
+
+  /** Writes down what was issued, and tells of the login. */
+  async #note(user: User, issued: IssuedJwts, options: JwtIssueOptions): Promise<void> {
+    const context = { store: this.#store, payloads: this.#payloads, clock: this.#clock }
+    if (!(await noteIssued(context, issued))) throw this.#loginFailed(user, options)
+    const { address } = options
+    if (address === undefined) return
+    const lastLogin = this.options.updateLastLogin ? new Date(this.#clock.nowMs()) : undefined
+    if (lastLogin !== undefined) await this.#users.recordLogin?.(user.id, { lastLogin })
+    const told = Object.freeze({ ...user, lastLogin: lastLogin ?? user.lastLogin })
+    const hint = this.#payloads.jtiOf(issued.payload)
+    this.#emit({ kind: 'user_logged_in', user: told, policy: 'jwt', hint, address })
+  }
+
+  #loginFailed({ username }: User, { address }: JwtIssueOptions): Error {
+    if (address !== undefined) this.#emit({ kind: 'user_login_failed', username, address })
+    return noActiveAccount('credentials')
   }
 }
 
@@ -285,20 +223,4 @@ export class JwtService {
 export function requireJwts(jwts: JwtService | null): JwtService {
   if (jwts === null) throw new TypeError('jwt: createLatchkey({ jwt: { signingKey } }) is missing')
   return jwts
-}
-
-/** simplejwt's class names, which its refusals show. */
-const TOKEN_CLASSES: Readonly<Record<JwtType, string>> = Object.freeze({
-  access: 'AccessToken',
-  refresh: 'RefreshToken',
-  sliding: 'SlidingToken',
-})
-
-/** simplejwt's `InvalidToken`. */
-function refused(fault: ClaimFault, claim?: string): LatchkeyError {
-  return failed(claimMessage(fault, claim), 'token_not_valid')
-}
-
-function failed(message: string, code: string, more: Readonly<Record<string, unknown>> = {}): LatchkeyError {
-  return new LatchkeyError('authentication_failed', { message, extra: { code, ...more } })
 }

@@ -1,5 +1,6 @@
 /** Permissions out of permissions: DRF's `&`, `|` and `~`. */
-import type { Permission } from './permission.js'
+import type { Identity } from '../identity.js'
+import type { Permission, PermissionRequest } from './permission.js'
 
 type AnyTrue<P extends readonly Permission[]> =
   Extract<P[number], Permission<true>> extends never ? false : true
@@ -10,9 +11,15 @@ type AllTrue<P extends readonly Permission[]> =
 export function all<const P extends readonly [Permission, ...Permission[]]>(
   ...permissions: P
 ): Permission<AnyTrue<P>> {
-  return combined('all', permissions, permissions.some(requiresUser) as AnyTrue<P>, (identity, request) =>
-    permissions.every((one) => one.allows(identity, request)),
-  )
+  const allows: Permission['allows'] = (identity, request) =>
+    permissions.every((one) => one.allows(identity, request))
+  return Object.freeze({
+    ...combined('all', permissions, permissions.some(requiresUser) as AnyTrue<P>, allows),
+    deniedBy: (identity: Identity, request: PermissionRequest) => {
+      const part = permissions.find((one) => !one.allows(identity, request))
+      return part?.deniedBy?.(identity, request) ?? part
+    },
+  })
 }
 
 /** Allows what at least one allows: DRF's `A | B`. */
@@ -41,13 +48,7 @@ function combined<R extends boolean>(
   allows: Permission['allows'],
 ): Permission<R> {
   const name = `${word}(${permissions.map((one) => one.name).join(', ')})`
-  const message = word === 'all' ? permissions.find((one) => one.message !== undefined)?.message : undefined
-  return Object.freeze({
-    name,
-    requiresUser: needsUser,
-    allows,
-    ...(message === undefined ? {} : { message }),
-  })
+  return Object.freeze({ name, requiresUser: needsUser, allows })
 }
 
 function requiresUser(permission: Permission): boolean {

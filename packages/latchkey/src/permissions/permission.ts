@@ -16,7 +16,11 @@ export interface Permission<RequiresUser extends boolean = boolean> {
   readonly requiresUser: RequiresUser
   /** The body of the 403 to somebody who is known. Default is DRF's sentence. */
   readonly message?: string
+  /** What `WWW-Authenticate` of that 403 has behind the scheme: RFC 6750's `error="insufficient_scope"`. */
+  readonly challengeParameters?: string
   allows(identity: Identity, request: PermissionRequest): boolean
+  /** Of a combination that has just denied: the part that did, whose refusal is shown. */
+  deniedBy?(identity: Identity, request: PermissionRequest): Permission | undefined
 }
 
 export interface PermissionOptions {

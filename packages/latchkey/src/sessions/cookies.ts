@@ -29,10 +29,12 @@ export interface CookieOptions {
   readonly secure: boolean
   /** False only for what a script must read: the CSRF cookie. */
   readonly httpOnly: boolean
+  /** `Strict`: not even when a link of another site leads here. Default is `Lax`, as in Django. */
+  readonly sameSite?: 'Lax' | 'Strict'
 }
 
-/** A `Set-Cookie` value, `SameSite=Lax`, for the whole site. `maxAgeSeconds` 0 deletes. */
+/** A `Set-Cookie` value for the whole host. `maxAgeSeconds` 0 deletes. */
 export function serializeCookie(name: string, value: string, options: CookieOptions): string {
-  const { maxAgeSeconds, secure, httpOnly } = options
-  return `${name}=${value}; Max-Age=${maxAgeSeconds}; Path=/; SameSite=Lax${httpOnly ? '; HttpOnly' : ''}${secure ? '; Secure' : ''}`
+  const { maxAgeSeconds, secure, httpOnly, sameSite = 'Lax' } = options
+  return `${name}=${value}; Max-Age=${maxAgeSeconds}; Path=/; SameSite=${sameSite}${httpOnly ? '; HttpOnly' : ''}${secure ? '; Secure' : ''}`
 }

@@ -75,4 +75,35 @@ describe('csrfFailure', () => {
     }
     expect(await csrfFailure(request({ secure: true, headers }))).toBe(expected)
   })
+
+  it.each([
+    ['http://example.com', false, true],
+    ['https://example.com', false, true],
+    ['https://example.com', true, true],
+    ['http://example.com', true, false],
+    ['https://example.com:8443', true, false],
+    ['https://example.com.evil.example', true, false],
+    ['https://api.example.com', false, false],
+    ['null', false, false],
+    ['', false, false],
+    ['https://example.com,https://example.com', true, false],
+    ['\u00ff\u0000', true, false],
+    [`https://${'x'.repeat(100_000)}`, true, false],
+  ])('judges the Origin %.40s, TLS %s: of this host %s', async (origin, secure, isOurs) => {
+    const headers = { host: 'example.com', origin, 'x-csrftoken': SECRET }
+    const failure = await csrfFailure(request({ secure, headers }))
+    if (isOurs) expect(failure).toBeNull()
+    else {
+      expect(failure).toMatch(/^Origin checking failed - .* does not match any trusted origins\.$/s)
+      expect(failure?.length).toBeLessThan(300)
+    }
+  })
+
+  it('asks for the Referer only where there is no Origin', async () => {
+    const headers = { host: 'example.com', origin: 'https://example.com', referer: 'https://evil.example/' }
+    expect(
+      await csrfFailure(request({ secure: true, headers: { ...headers, 'x-csrftoken': SECRET } })),
+    ).toBeNull()
+    expect(await csrfFailure(request({ secure: true, headers }))).toBe('CSRF token missing or incorrect.')
+  })
 })

@@ -1,6 +1,6 @@
 /**
- * Proof that a request with a session cookie was meant: the double-submit check of Django's `CsrfViewMiddleware`.
- * Session authentication asks; nothing else needs it.
+ * Proof that a request with a cookie that logs in was meant: the checks of Django's `CsrfViewMiddleware`. Session
+ * authentication and JWT cookies ask; nothing else needs it.
  */
 import { constantTimeEqual } from '../crypto/constant-time.js'
 import { randomAlphanumeric } from '../crypto/random.js'
@@ -9,10 +9,14 @@ import { SAFE_METHODS } from '../request.js'
 const SECRET_LENGTH = 32
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 
-export interface CsrfRequest {
-  readonly method: string
+export interface OriginRequest {
+  /** Whether the browser speaks TLS. */
   readonly secure: boolean
   header(name: string): string | undefined
+}
+
+export interface CsrfRequest extends OriginRequest {
+  readonly method: string
   /** The value of the CSRF cookie. */
   readonly cookie: string | undefined
   /** The field `csrfmiddlewaretoken` of a form body; asked only when everything else is in order. */
@@ -22,15 +26,13 @@ export interface CsrfRequest {
 }
 
 /**
- * Why the request is refused, in Django 3.2's words; null when it is not. Methods that change nothing pass; over TLS
- * the Referer must be of the same host (a cookie can be planted by a neighbour subdomain, a Referer cannot).
+ * Why the request is refused, in Django 3.2's words; null when it is not. Methods that change nothing pass; the others
+ * must come from here and send the cookie's token a second time.
  */
 export async function csrfFailure(request: CsrfRequest): Promise<string | null> {
   if (SAFE_METHODS.has(request.method) || request.method === 'TRACE') return null
-  const refererFailure = request.secure
-    ? checkReferer(request.header('referer'), request.header('host'))
-    : null
-  if (refererFailure !== null) return refererFailure
+  const foreign = originFailure(request)
+  if (foreign !== null) return foreign
   if (request.cookie === undefined) return 'CSRF cookie not set.'
   const field = request.method === 'POST' ? await request.formField() : ''
   const sent = secretOf(field === '' ? (request.header(request.headerName) ?? '') : field)
@@ -38,6 +40,21 @@ export async function csrfFailure(request: CsrfRequest): Promise<string | null> 
   return sent !== null && kept !== null && constantTimeEqual(sent, kept)
     ? null
     : 'CSRF token missing or incorrect.'
+}
+
+/**
+ * Why the request does not come from a page of this host; null when it does. A neighbour subdomain can plant a cookie,
+ * but neither an Origin nor a Referer. Every browser sends an Origin with what changes something; without one Django
+ * looks at the Referer, over TLS only.
+ */
+export function originFailure({ secure, header }: OriginRequest): string | null {
+  const origin = header('origin')
+  if (origin === undefined) return secure ? checkReferer(header('referer'), header('host')) : null
+  const url = URL.canParse(origin) ? new URL(origin) : null
+  const isOurs = url !== null && url.host === header('host') && (!secure || url.protocol === 'https:')
+  return isOurs
+    ? null
+    : `Origin checking failed - ${origin.slice(0, 200)} does not match any trusted origins.`
 }
 
 /** A new value for the CSRF cookie. */

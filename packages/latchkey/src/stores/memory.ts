@@ -1,6 +1,7 @@
 /** The store that keeps everything in this process: for tests, examples and throw-away servers. Implements store.ts. */
 import { counterStore } from './memory/counters.js'
 import { jwtStore } from './memory/jwts.js'
+import { keyStore } from './memory/keys.js'
 import { sessionStore } from './memory/sessions.js'
 import { refuseClosed, type Tables } from './memory/tables.js'
 import { tokenStore } from './memory/tokens.js'
@@ -24,6 +25,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     tokens: new Map(),
     digests: new Map(),
     owned: new Map(),
+    uses: new Map(),
     sessions: new Map(),
     listeners: new Set(),
   }
@@ -32,6 +34,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     tokens: tokenStore(tables),
     sessions: sessionStore(tables),
     jwts: jwtStore(tables),
+    keys: keyStore(tables),
     counters: counterStore(tables),
     changes: {
       subscribe(listener) {

@@ -20,6 +20,7 @@ export interface Store {
   readonly tokens: TokenStore
   readonly sessions: SessionStore
   readonly jwts: JwtStore
+  readonly keys: SigningKeyStore
   readonly counters: CounterStore
   readonly changes: ChangeFeed
   /** Releases files and connections; the store is not usable after it. Safe to call twice. */
@@ -94,12 +95,25 @@ export interface TokenRecord {
   /** The secret under a sealing key, where the policy must show it again; else null. */
   readonly sealed: Uint8Array | null
   readonly name: string
+  /** What it may be used for; null: whatever its owner may do. */
+  readonly scopes: readonly string[] | null
+  /** Addresses and CIDR ranges it may come from; null: any. */
+  readonly allowedAddresses: readonly string[] | null
   readonly createdAt: Date
   /** The first instant at which it is no longer valid; null: for ever. */
   readonly expiresAt: Date | null
+  /** The secret before the last rotation, which works until `endsAt`; null: there is none. */
+  readonly previous: PreviousSecret | null
 }
 
-export interface NewTokenRecord extends Omit<TokenRecord, 'id'> {
+/** What is kept of a secret that a rotation replaced. */
+export interface PreviousSecret {
+  readonly digest: Uint8Array
+  readonly hint: string
+  readonly endsAt: Date
+}
+
+export interface NewTokenRecord extends Omit<TokenRecord, 'id' | 'previous'> {
   /** True: the user may have one token of this policy only; the store enforces it against every race. */
   readonly onePerUser: boolean
   /**
@@ -123,12 +137,44 @@ export type ExpiredTokens = { readonly id: number } | { readonly afterId: number
 export interface TokenFilter {
   readonly userId?: UserId
   readonly policy?: string
+  /** Exactly this hint, of the secret or of the previous one. */
+  readonly hint?: string
+}
+
+/** Fields that an update may change. */
+export interface TokenChanges {
+  readonly name?: string
+  readonly scopes?: readonly string[] | null
+  readonly allowedAddresses?: readonly string[] | null
+  readonly expiresAt?: Date | null
+}
+
+export interface TokenRotation {
+  /** The digest of the secret that is replaced: of concurrent rotations one wins. */
+  readonly expected: Uint8Array
+  readonly digest: Uint8Array
+  readonly hint: string
+  readonly sealed: Uint8Array | null
+  readonly expiresAt: Date | null
+  /** Until when the replaced secret works too. */
+  readonly previousEndsAt: Date
+}
+
+/** How much one secret of a token was used. */
+export interface TokenUse {
+  readonly tokenId: number
+  /** Which of its secrets. */
+  readonly digest: Uint8Array
+  readonly count: number
+  readonly lastUsedAt: Date
+  /** Where the last use came from; null: not known. */
+  readonly lastUsedAddress: string | null
 }
 
 export interface TokenStore {
   /**
-   * The token with this digest and, when users live in this store, its user. One statement.
-   * Expired tokens and tokens of inactive users are returned: the service judges.
+   * The token with this digest, or whose previous secret has it, and, when users live in this store, its user. One
+   * statement. Expired tokens and tokens of inactive users are returned: the service judges.
    */
   findByDigest(digest: Uint8Array): Promise<{ token: TokenRecord; user: UserRecord | null } | null>
   findById(id: number): Promise<TokenRecord | null>
@@ -144,7 +190,26 @@ export interface TokenStore {
    * Publishes `{ kind: 'token' }`.
    */
   renew(id: number, expected: Date, expiresAt: Date): Promise<boolean>
-  /** Deletes one token. False when there was none. Publishes `{ kind: 'token' }` in the same change. */
+  /** Changes the named fields in one statement. False without such a token. Publishes `{ kind: 'token' }`. */
+  update(id: number, changes: TokenChanges): Promise<boolean>
+  /**
+   * Replaces the secret in one conditional statement: the one with `expected` becomes `previous`, and what was `previous`
+   * is gone. Null when the token is gone or its secret is another one already. Publishes `{ kind: 'token' }`.
+   */
+  rotate(id: number, rotation: TokenRotation): Promise<TokenRecord | null>
+  /** Forgets the previous secret. False when there was none. Publishes `{ kind: 'token' }`. */
+  dropPrevious(id: number): Promise<boolean>
+  /**
+   * Adds uses to what is known of these secrets: counts are summed, and the latest time counts with its address. All of
+   * them or none; secrets of tokens that are gone are left out. Narrows no right, and publishes nothing.
+   */
+  recordUses(uses: readonly TokenUse[]): Promise<void>
+  /** The uses of these tokens, by secret; nothing for secrets that were never used. They go with their token. */
+  listUses(tokenIds: readonly number[]): Promise<readonly TokenUse[]>
+  /**
+   * Deletes one token. False when there was none. Publishes `{ kind: 'token' }` in the same change, here and below for
+   * both secrets where there are two.
+   */
   delete(id: number): Promise<boolean>
   /** Deletes all tokens that fit; returns how many. Publishes `{ kind: 'token' }` for each. */
   deleteMany(filter: TokenFilter): Promise<number>
@@ -250,6 +315,47 @@ export interface JwtStore {
   deleteExpired(now: Date): Promise<number>
 }
 
+/** A key that signs JWTs, as stored: the public half in clear, the private half sealed. */
+export interface SigningKeyRecord {
+  /** What tokens name it by; unique. */
+  readonly kid: string
+  readonly algorithm: string
+  /** The public half: a JWK as JSON text. */
+  readonly publicJwk: string
+  /** The private half under a sealing key; null: it is gone, and the key signs nothing any more. */
+  readonly sealed: Uint8Array | null
+  readonly createdAt: Date
+  /** It signs from this moment on, until another key does that is active from a later one. */
+  readonly activeFrom: Date
+  /** Its tokens are refused from this moment on; null: it has no end yet. */
+  readonly retiresAt: Date | null
+}
+
+/**
+ * `retired`: refused from now on. `not_found`: there is no such key, or it had retired. `needed`: no other key signs at
+ * `now` that has no end, so nothing was changed.
+ */
+export type KeyRetirement = 'retired' | 'not_found' | 'needed'
+
+export interface SigningKeyStore {
+  /**
+   * Inserts a key, and gives keys without an end that became active no later than it the end `predecessorsRetireAt`
+   * (null: they have none). False, and nothing changed, when the `kid` is taken. Publishes `{ kind: 'keys' }`.
+   */
+  insert(key: SigningKeyRecord, predecessorsRetireAt: Date | null): Promise<boolean>
+  /** All keys, ordered by `activeFrom`, then `createdAt`, then `kid`. */
+  list(): Promise<readonly SigningKeyRecord[]>
+  /**
+   * Ends a key at `now` and removes its private half, unless it is needed: see `KeyRetirement`. Of concurrent callers
+   * at least one key stays that signs. Publishes `{ kind: 'keys' }`.
+   */
+  retire(kid: string, now: Date): Promise<KeyRetirement>
+  /** Replaces `sealed`, if it still is `expected` (compare and swap). False when it was not. Publishes nothing. */
+  reseal(kid: string, expected: Uint8Array, sealed: Uint8Array): Promise<boolean>
+  /** Removes keys whose end has come at `now`; returns how many. Publishes `{ kind: 'keys' }` when there were any. */
+  deleteRetired(now: Date): Promise<number>
+}
+
 export interface CounterLimit {
   readonly maxCount: number
   readonly periodSeconds: number
@@ -275,6 +381,7 @@ export type Change =
   | { readonly kind: 'token'; readonly digest: Uint8Array }
   | { readonly kind: 'user'; readonly userId: UserId }
   | { readonly kind: 'jwt'; readonly jti: string }
+  | { readonly kind: 'keys' }
   | { readonly kind: 'all' }
 
 /**
@@ -289,8 +396,8 @@ export interface ChangeFeed {
   subscribe(listener: (change: Change) => void): () => void
   /**
    * Called before an answer from memory: publishes, synchronously, what other processes changed before this call
-   * (SQLite: `{ kind: 'all' }` when `PRAGMA data_version` moved). Cheap: it may skip the look when one was made less
-   * than 20 microseconds ago, which no caller who heard of the change can beat. Throws `store_unavailable` when it cannot look.
+   * (SQLite: what the `changes` table names, when `PRAGMA data_version` moved). Cheap: one look serves all calls of a
+   * turn of the event loop. Throws `store_unavailable` when it cannot look.
    */
   catchUp(): void
 }

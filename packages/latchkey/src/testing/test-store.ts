@@ -3,8 +3,10 @@ import type { Store } from '../stores/store.js'
 import { changesContract } from './store-contract/changes.js'
 import { countersContract } from './store-contract/counters.js'
 import { jwtsContract } from './store-contract/jwts.js'
+import { keysContract } from './store-contract/keys.js'
 import { sessionsContract } from './store-contract/sessions.js'
 import type { Promised } from './store-contract/support.js'
+import { tokenRotationContract } from './store-contract/token-rotation.js'
 import { tokensContract } from './store-contract/tokens.js'
 import { usersContract } from './store-contract/users.js'
 import { wholeContract } from './store-contract/whole.js'
@@ -20,8 +22,10 @@ const CONTRACTS: ReadonlyArray<readonly [part: string, contract: (promised: Prom
   ['as a whole', wholeContract],
   ['users', usersContract],
   ['tokens', tokensContract],
+  ['tokens that change and are used', tokenRotationContract],
   ['sessions', sessionsContract],
   ['jwts', jwtsContract],
+  ['keys', keysContract],
   ['counters', countersContract],
   ['changes', changesContract],
 ]

@@ -1,5 +1,7 @@
 /** The named rows of rules that tokens follow: one table, read by the token service. */
 import { randomHex } from '../crypto/random.js'
+import type { User } from '../identity.js'
+import { newFormattedSecret, type SecretFormat } from './token-format.js'
 
 /** How use keeps a token alive: knox's AUTO_REFRESH. */
 export interface TokenRenewal {
@@ -14,18 +16,31 @@ export interface TokenPolicy {
   readonly name: string
   /** What every secret begins with. Tokens from before it was set stay valid: they are found by their digest. */
   readonly prefix: string
-  /** Hex digits after the prefix, 4 random bits each. */
+  /** Hex digits after the prefix, 4 random bits each; unused where there is a `format`. */
   readonly hexDigits: number
+  /** `lk_<kind>_<base62 secret><checksum>`: a mistyped secret is refused without a look at the store. Null: hex. */
+  readonly format: SecretFormat | null
   /** One token per user: asking again gives the same one. */
   readonly onePerUser: boolean
   /** The secret is kept sealed, so that it can be shown again. */
   readonly shownAgain: boolean
   /** Lifetime in seconds; null: for ever; zero or less: expired from the start. */
   readonly ttlSeconds: number | null
+  /** No token lives longer, whatever is asked for; null: any lifetime. */
+  readonly maxTtlSeconds: number | null
   /** Live tokens that a user may have, those that never expire not counted; null: any number. */
   readonly limitPerUser: number | null
   /** Null: a token ends when it was going to. */
   readonly renewal: TokenRenewal | null
+  /** Which scopes exist: a token is issued for no others. Null: whatever can be written. */
+  readonly isKnownScope: ((scope: string) => boolean) | null
+  /** Each use is counted with its time and address, in memory first and in batches in the store. */
+  readonly tracksUse: boolean
+  /**
+   * What the owner may do, in scopes; null: anything. A token is never issued for more, and a verified one never has
+   * more, whatever it was issued for. Pure and cheap: asked once per look-up. Null: scopes are not compared.
+   */
+  readonly ownerScopes: ((user: User) => readonly string[] | null) | null
 }
 
 /** DRF's `rest_framework.authtoken`: 40 lower-case hex digits (160 bits), one per user, shown at every login. */
@@ -33,11 +48,16 @@ export const AUTHTOKEN: TokenPolicy = Object.freeze({
   name: 'authtoken',
   prefix: '',
   hexDigits: 40,
+  format: null,
   onePerUser: true,
   shownAgain: true,
   ttlSeconds: null,
+  maxTtlSeconds: null,
   limitPerUser: null,
   renewal: null,
+  isKnownScope: null,
+  tracksUse: false,
+  ownerScopes: null,
 })
 
 /** Fewer than 128 random bits could be guessed one day. */
@@ -57,6 +77,11 @@ const RULES: ReadonlyArray<readonly [keyof TokenPolicy, must: string, (policy: T
     'ttlSeconds',
     'be a number or null',
     ({ ttlSeconds }) => ttlSeconds === null || Number.isFinite(ttlSeconds),
+  ],
+  [
+    'maxTtlSeconds',
+    'be above 0, or null',
+    ({ maxTtlSeconds }) => maxTtlSeconds === null || (isSeconds(maxTtlSeconds) && maxTtlSeconds > 0),
   ],
   [
     'limitPerUser',
@@ -91,7 +116,9 @@ export function policyTable(more: readonly TokenPolicy[]): ReadonlyMap<string, T
 
 /** A new secret under a policy. */
 export function newSecretText(policy: TokenPolicy): string {
-  return policy.prefix + randomHex(policy.hexDigits)
+  return policy.format === null
+    ? policy.prefix + randomHex(policy.hexDigits)
+    : newFormattedSecret(policy.format)
 }
 
 /** What people see of a secret: the prefix, where it has it, and the last four characters. */

@@ -12,6 +12,8 @@ const SECRET = 'a secret of at least thirty-two characters'
 const invalid = { code: 'authentication_failed', publicMessage: 'Invalid token.' }
 const inactive = { code: 'authentication_failed', publicMessage: 'User inactive or deleted.' }
 
+const NEVER_USED = { count: 0, lastUsedAt: null, lastUsedAddress: null }
+
 describe('TokenService', () => {
   const clock = fixedClock()
   let store: Store
@@ -153,7 +155,7 @@ describe('TokenService', () => {
     const other = await latchkey.users.create({ username: 'other' })
     const mine = await latchkey.tokens.issue({ user })
     const theirs = await latchkey.tokens.issue({ user: other })
-    expect(await latchkey.tokens.list({ user })).toEqual([mine.token])
+    expect(await latchkey.tokens.list({ user })).toEqual([{ ...mine.token, use: NEVER_USED, previousUse: null }])
     expect(JSON.stringify(await latchkey.tokens.list())).not.toContain(mine.secret.reveal().slice(4, 36))
     expect(await latchkey.tokens.revokeAll({ user })).toBe(1)
     expect(await outcome(mine.secret.reveal())).toMatchObject(invalid)

@@ -7,12 +7,15 @@ import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
 import type { User, UserId } from '../identity.js'
-import type { Store, TokenFilter, TokenRecord, UserSource } from '../stores/store.js'
-import { type Token, toToken } from './token.js'
+import type { Store, TokenFilter, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
+import { toUser } from '../users/user.js'
+import { parseAllowedAddresses } from './allowed-addresses.js'
+import { isSubset, parseScopes } from './scopes.js'
+import { type ListedToken, type Token, toListedToken, toToken } from './token.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from './token-digest.js'
 import { AUTHTOKEN, hintOf, newSecretText, policyTable, type TokenPolicy } from './token-policy.js'
 import { TokenSecret } from './token-secret.js'
-import { type TokenIdentity, TokenVerifier } from './token-verifier.js'
+import { type Caller, type TokenIdentity, TokenVerifier } from './token-verifier.js'
 
 export interface TokenServiceOptions {
   readonly store: Store
@@ -23,6 +26,10 @@ export interface TokenServiceOptions {
   readonly policies?: readonly TokenPolicy[]
   /** Told of each expired token that is removed. */
   readonly emit?: EmitEvent
+  /** How long a use of a token may wait in memory before it is written; default is 30. */
+  readonly lastUsedFlushSeconds?: number
+  /** Told when uses could not be written; they are tried again. Default is nobody. */
+  readonly onTrouble?: (error: unknown) => void
   /** Verified tokens kept in memory; twice as many at the most. 0 switches the cache off. Default is 50,000. */
   readonly cacheEntries?: number
 }
@@ -36,6 +43,30 @@ export interface IssueOptions {
   readonly name?: string
   /** Lifetime in seconds, null for ever. Default is the policy's. */
   readonly ttlSeconds?: number | null
+  /** What it may be used for, never more than its owner; null: whatever its owner may. Default is null. */
+  readonly scopes?: readonly string[] | null
+  /** Addresses and CIDR ranges it may come from; null: any. Default is null. */
+  readonly allowedAddresses?: readonly string[] | null
+}
+
+export interface RotateOptions {
+  /** How long the secret that is replaced works beside the new one; 0: not at all. Default is 86,400, a day. */
+  readonly overlapSeconds?: number
+  /** A new lifetime, counted from now; null: for ever. Default leaves the expiry as it is. */
+  readonly ttlSeconds?: number | null
+}
+
+export interface FinishOptions {
+  /** For how long nobody must have used the previous secret; 0: end it whoever uses it. Default is 0. */
+  readonly quietSeconds?: number
+}
+
+/** Which tokens: all of these that are given must fit. */
+export interface TokenSelection {
+  readonly user?: User | UserId
+  readonly policy?: string
+  /** Exactly this hint, as lists show it; a previous secret's counts too. */
+  readonly hint?: string
 }
 
 /** A token with its secret: the only moment at which both are in one place. */
@@ -44,15 +75,14 @@ export interface IssuedToken {
   readonly secret: TokenSecret
 }
 
-export interface TokenPage {
-  readonly user?: User | UserId
-  readonly policy?: string
+export interface TokenPage extends TokenSelection {
   readonly afterId?: number
   readonly limit?: number
 }
 
 export class TokenService {
   readonly #store: Store
+  readonly #users: UserSource
   readonly #keyring: Keyring
   readonly #clock: Clock
   readonly #policies: ReadonlyMap<string, TokenPolicy>
@@ -60,17 +90,32 @@ export class TokenService {
 
   constructor(options: TokenServiceOptions) {
     const { store, users, keyring, clock, cacheEntries = 50_000, emit = () => undefined } = options
+    const { lastUsedFlushSeconds: flushSeconds = 30, onTrouble = () => undefined } = options
+    if (!Number.isFinite(flushSeconds) || flushSeconds <= 0)
+      throw new TypeError('lastUsedFlushSeconds: must be a number above 0')
     this.#store = store
+    this.#users = users
     this.#keyring = keyring
     this.#clock = clock
     this.#policies = policyTable(options.policies ?? [])
-    this.#verifier = new TokenVerifier({ store, users, clock, policies: this.#policies, cacheEntries, emit })
+    this.#verifier = new TokenVerifier({
+      store,
+      users,
+      clock,
+      policies: this.#policies,
+      cacheEntries,
+      emit,
+      flushSeconds,
+      onTrouble,
+    })
   }
 
   /**
    * Issues a new token: the tutorial's `Token.objects.create(user=...)`.
    * Throws `token_exists` when the policy allows one per user and there is one, `token_limit_reached` when the user has
-   * as many as the policy allows (exact under concurrency, across processes), `not_found` for an unknown user.
+   * as many as the policy allows (exact under concurrency, across processes), `not_found` for an unknown user, and
+   * `invalid` for a scope that is none or that the owner does not have, an address that is none, and a lifetime beyond
+   * the policy's.
    */
   async issue(options: IssueOptions): Promise<IssuedToken> {
     const policy = this.#policy(options.policy)
@@ -120,42 +165,125 @@ export class TokenService {
    * when the store is in trouble.
    *
    * @param accepted names of the policies whose tokens are taken here; default: all
+   * @param caller where the secret came from; without it a token that may only come from some addresses is refused
    */
-  verify(secret: string, accepted?: ReadonlySet<string>): TokenIdentity | Promise<TokenIdentity> {
-    return this.#verifier.verify(secret, accepted)
+  verify(
+    secret: string,
+    accepted?: ReadonlySet<string>,
+    caller: Caller | null = null,
+  ): TokenIdentity | Promise<TokenIdentity> {
+    return this.#verifier.verify(secret, accepted, caller)
+  }
+
+  /**
+   * Gives a token a new secret and keeps everything else; its id stays. The old secret works for `overlapSeconds` more,
+   * and the uses of each are counted apart, so that whoever still has the old one can be found. A secret from an
+   * earlier rotation ends now.
+   * Throws `not_found`; `conflict` when somebody rotated it at the same time; `invalid` for a lifetime beyond the policy's.
+   */
+  async rotate(token: Token | number, options: RotateOptions = {}): Promise<IssuedToken> {
+    const { overlapSeconds = 86_400, ttlSeconds } = options
+    if (!Number.isFinite(overlapSeconds) || overlapSeconds < 0)
+      throw new TypeError('overlapSeconds: must be 0 or more')
+    const record = await this.#findLive(token)
+    if (record === null) throw new LatchkeyError('not_found')
+    const policy = this.#policy(record.policy)
+    const text = newSecretText(policy)
+    const digest = digestBytes(digestKey(text))
+    const nowMs = this.#clock.nowMs()
+    const rotated = await this.#store.tokens.rotate(record.id, {
+      expected: record.digest,
+      digest,
+      hint: hintOf(policy, text),
+      sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
+      expiresAt: ttlSeconds === undefined ? record.expiresAt : expiryOf(policy, ttlSeconds, nowMs),
+      previousEndsAt: new Date(nowMs + overlapSeconds * 1000),
+    })
+    if (rotated === null)
+      throw new LatchkeyError((await this.get(record.id)) === null ? 'not_found' : 'conflict')
+    return { token: toToken(rotated), secret: new TokenSecret(text) }
+  }
+
+  /**
+   * Ends the overlap of a rotation now: the previous secret is refused from the moment this resolves. False when there
+   * was none. Throws `conflict` when it was used within `quietSeconds`: somebody still has it, and would be cut off.
+   */
+  async finishRotation(token: Token | number, { quietSeconds = 0 }: FinishOptions = {}): Promise<boolean> {
+    const id = idOfToken(token)
+    const use = quietSeconds > 0 ? (await this.get(id))?.previousUse : null
+    const lastUsedMs = use?.lastUsedAt?.getTime() ?? Number.NEGATIVE_INFINITY
+    if (lastUsedMs > this.#clock.nowMs() - quietSeconds * 1000) {
+      const when = new Date(lastUsedMs).toISOString()
+      const message = `The previous secret is still in use: at ${when} from ${use?.lastUsedAddress ?? 'somewhere'}.`
+      throw new LatchkeyError('conflict', { message })
+    }
+    return this.#store.tokens.dropPrevious(id)
+  }
+
+  /**
+   * Changes what a token is called, may be used for, and where from. It counts from the moment this resolves. False when
+   * there is no such token. Throws `invalid` as `issue` does.
+   */
+  async update(
+    token: Token | number,
+    changes: Pick<IssueOptions, 'name' | 'scopes' | 'allowedAddresses' | 'ttlSeconds'>,
+  ): Promise<boolean> {
+    const record = await this.#findLive(token)
+    if (record === null) return false
+    const policy = this.#policy(record.policy)
+    const { name, scopes, allowedAddresses, ttlSeconds } = changes
+    return this.#store.tokens.update(record.id, {
+      ...(name !== undefined && { name }),
+      ...(scopes !== undefined && { scopes: await this.#checkedScopes(policy, record.userId, scopes) }),
+      ...(allowedAddresses !== undefined && {
+        allowedAddresses: allowedAddresses && parseAllowedAddresses(allowedAddresses),
+      }),
+      ...(ttlSeconds !== undefined && { expiresAt: expiryOf(policy, ttlSeconds, this.#clock.nowMs()) }),
+    })
   }
 
   /** The secret of a token whose policy shows it again. Throws `not_found`; `sealing_key_missing` if it cannot be opened. */
   async reveal(token: Token | number): Promise<TokenSecret> {
-    const record = await this.#store.tokens.findById(typeof token === 'number' ? token : token.id)
+    const record = await this.#store.tokens.findById(idOfToken(token))
     if (record === null) throw new LatchkeyError('not_found')
     return this.#unseal(record)
   }
 
   /** The token with this id, or null. */
-  async get(id: number): Promise<Token | null> {
+  async get(id: number): Promise<ListedToken | null> {
     const record = await this.#store.tokens.findById(id)
-    return record === null ? null : toToken(record)
+    const [token = null] = record === null ? [] : await this.#listed([record])
+    return token
   }
 
-  /** Tokens ordered by id, all of them or a user's, a policy's, a page's. Never a secret. */
-  async list(page: TokenPage = {}): Promise<readonly Token[]> {
+  /** Tokens ordered by id, all of them or a user's, a policy's, a page's, with their uses. Never a secret. */
+  async list(page: TokenPage = {}): Promise<readonly ListedToken[]> {
     const { afterId, limit } = page
     const records = await this.#store.tokens.list(filterOf(page), {
       ...(afterId === undefined ? {} : { afterId }),
       ...(limit === undefined ? {} : { limit }),
     })
-    return records.map(toToken)
+    return this.#listed(records)
   }
 
   /** Revokes one token. From the moment this resolves it is refused. False when there was none. */
   revoke(token: Token | number): Promise<boolean> {
-    return this.#store.tokens.delete(typeof token === 'number' ? token : token.id)
+    return this.#store.tokens.delete(idOfToken(token))
   }
 
-  /** Revokes all tokens of a user, or those of one policy; returns how many there were. */
-  revokeAll(filter: { readonly user: User | UserId; readonly policy?: string }): Promise<number> {
-    return this.#store.tokens.deleteMany(filterOf(filter))
+  /** Revokes all tokens that fit, of a user, a policy or a hint; returns how many there were. */
+  async revokeAll(selection: TokenSelection): Promise<number> {
+    const filter = filterOf(selection)
+    if (Object.keys(filter).length === 0) throw new TypeError('revokeAll: name a user, a policy or a hint')
+    return this.#store.tokens.deleteMany(filter)
+  }
+
+  /**
+   * Writes the uses that are only counted in memory so far; `Latchkey.close()` does. Rejects with `store_unavailable`,
+   * and keeps them then.
+   */
+  flushUses(): Promise<void> {
+    return this.#verifier.flushUses()
   }
 
   /**
@@ -215,20 +343,21 @@ export class TokenService {
   }
 
   async #insert(policy: TokenPolicy, options: IssueOptions, text: string, limitPerUser: number | null) {
-    const { ttlSeconds = policy.ttlSeconds } = options
-    if (ttlSeconds !== null && !Number.isFinite(ttlSeconds))
-      throw new TypeError('ttlSeconds: must be a number or null')
+    const { ttlSeconds = policy.ttlSeconds, scopes = null, allowedAddresses = null } = options
     const digest = digestBytes(digestKey(text))
     const nowMs = this.#clock.nowMs()
+    const userId = idOf(options.user)
     const inserted = await this.#store.tokens.insertOrGet({
       policy: policy.name,
-      userId: idOf(options.user),
+      userId,
       digest,
       hint: hintOf(policy, text),
       sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
       name: options.name ?? '',
+      scopes: await this.#checkedScopes(policy, userId, scopes),
+      allowedAddresses: allowedAddresses && parseAllowedAddresses(allowedAddresses),
       createdAt: new Date(nowMs),
-      expiresAt: ttlSeconds === null ? null : new Date(nowMs + ttlSeconds * 1000),
+      expiresAt: expiryOf(policy, ttlSeconds, nowMs),
       onePerUser: policy.onePerUser,
       limitPerUser,
     })
@@ -243,6 +372,46 @@ export class TokenService {
       case 'no_user':
         throw new LatchkeyError('not_found')
     }
+  }
+
+  /** Scopes that are ones, and no more than the owner has. */
+  async #checkedScopes(
+    policy: TokenPolicy,
+    userId: UserId,
+    scopes: readonly string[] | null,
+  ): Promise<readonly string[] | null> {
+    if (scopes === null) return null
+    const parsed = parseScopes(scopes, policy.isKnownScope ?? undefined)
+    if (policy.ownerScopes === null) return parsed
+    const record = await this.#users.findById(userId)
+    if (record === null) throw new LatchkeyError('not_found')
+    const owned = policy.ownerScopes(toUser(record))
+    if (!isSubset(parsed, owned)) {
+      throw new LatchkeyError('invalid', {
+        fields: { scopes: ['The owner does not have all of these scopes.'] },
+      })
+    }
+    return parsed
+  }
+
+  /** With their uses; those that this process has only counted so far are written first. */
+  async #listed(records: readonly TokenRecord[]): Promise<readonly ListedToken[]> {
+    await this.#verifier.flushUses()
+    const uses = new Map<number, TokenUse[]>()
+    // A statement has room for so many ids only.
+    for (let from = 0; from < records.length; from += 500) {
+      const ids = records.slice(from, from + 500).map(({ id }) => id)
+      for (const use of await this.#store.tokens.listUses(ids))
+        uses.set(use.tokenId, [...(uses.get(use.tokenId) ?? []), use])
+    }
+    return records.map((record) => toListedToken(record, uses.get(record.id) ?? []))
+  }
+
+  /** Null for one that has expired: no change brings its secrets back, whether or not its row is still there. */
+  async #findLive(token: Token | number): Promise<TokenRecord | null> {
+    const record = await this.#store.tokens.findById(idOfToken(token))
+    const expiresAtMs = record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
+    return expiresAtMs > this.#clock.nowMs() ? record : null
   }
 
   #unseal(record: TokenRecord): TokenSecret {
@@ -264,15 +433,25 @@ function idOf(user: User | UserId): UserId {
   return typeof user === 'object' ? user.id : user
 }
 
-function filterOf({
-  user,
-  policy,
-}: {
-  readonly user?: User | UserId
-  readonly policy?: string
-}): TokenFilter {
+function idOfToken(token: Token | number): number {
+  return typeof token === 'number' ? token : token.id
+}
+
+/** When a token ends that is given this lifetime now; null: never. */
+function expiryOf({ maxTtlSeconds }: TokenPolicy, ttlSeconds: number | null, nowMs: number): Date | null {
+  if (ttlSeconds !== null && !Number.isFinite(ttlSeconds))
+    throw new TypeError('ttlSeconds: must be a number or null')
+  if (maxTtlSeconds !== null && (ttlSeconds === null || ttlSeconds > maxTtlSeconds)) {
+    const message = `Ensure that the token ends within ${maxTtlSeconds} seconds.`
+    throw new LatchkeyError('invalid', { fields: { expires_in: [message] } })
+  }
+  return ttlSeconds === null ? null : new Date(nowMs + ttlSeconds * 1000)
+}
+
+function filterOf({ user, policy, hint }: TokenSelection): TokenFilter {
   return {
     ...(user === undefined ? {} : { userId: idOf(user) }),
     ...(policy === undefined ? {} : { policy }),
+    ...(hint === undefined ? {} : { hint }),
   }
 }

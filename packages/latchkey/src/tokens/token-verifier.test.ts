@@ -13,14 +13,13 @@ const SECRET = 'a secret of at least thirty-two characters'
 const invalid = { code: 'authentication_failed', publicMessage: 'Invalid token.' }
 
 const FLEETING: TokenPolicy = {
+  ...AUTHTOKEN,
   name: 'fleeting',
   prefix: 'fl_',
   hexDigits: 64,
   onePerUser: false,
   shownAgain: false,
   ttlSeconds: 100,
-  limitPerUser: null,
-  renewal: null,
 }
 const RENEWED: TokenPolicy = {
   ...FLEETING,

@@ -5,11 +5,16 @@
 import type { Clock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
-import type { UserId } from '../identity.js'
+import type { User, UserId } from '../identity.js'
 import type { ExpiredTokens, Store, TokenRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
-import { toToken } from './token.js'
-import { digestBytes, digestKey, MAX_SECRET_LENGTH } from './token-digest.js'
+import { addressMatcher } from './allowed-addresses.js'
+import { LastUsed } from './last-used.js'
+import { RecentSecrets } from './recent-secrets.js'
+import { intersectScopes } from './scopes.js'
+import { type Token, toToken } from './token.js'
+import { digestBytes, digestKey, digestKeyOf, MAX_SECRET_LENGTH } from './token-digest.js'
+import { isWellFormed, type SecretFormat } from './token-format.js'
 import { renewAfterMs, renewedExpiryMs, type TokenPolicy } from './token-policy.js'
 import { VerifiedCache, type VerifiedToken } from './verified-cache.js'
 
@@ -20,6 +25,14 @@ export interface TokenVerifierOptions {
   readonly policies: ReadonlyMap<string, TokenPolicy>
   readonly cacheEntries: number
   readonly emit: EmitEvent
+  readonly flushSeconds: number
+  readonly onTrouble: (error: unknown) => void
+}
+
+/** Where a secret came from, for tokens that may come from some addresses only. */
+export interface Caller {
+  /** The caller's address in full, as far as configured proxies are trusted. */
+  readonly clientAddress: string
 }
 
 /** The user and the token behind a secret: DRF's `(user, auth)`. */
@@ -31,27 +44,42 @@ type Accepted = ReadonlySet<string> | undefined
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions
   readonly #cache: VerifiedCache | null
+  readonly #recent = new RecentSecrets()
+  readonly #formats: ReadonlyArray<readonly [format: SecretFormat, brand: string]>
+  readonly #lastUsed: LastUsed
 
   constructor(options: TokenVerifierOptions) {
     const { cacheEntries, store } = options
     if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0)
       throw new TypeError('cacheEntries: must be 0 or more')
     this.#options = options
+    this.#formats = [...options.policies.values()].flatMap(({ format }) =>
+      format === null ? [] : [[format, `${format.brand}_`] as const],
+    )
+    this.#lastUsed = new LastUsed({ ...options, tokens: store.tokens })
     this.#cache = cacheEntries === 0 ? null : new VerifiedCache(cacheEntries)
     store.changes.subscribe((change) => this.#cache?.apply(change))
   }
 
   /** See `TokenService.verify`. */
-  verify(secret: string, accepted: Accepted): TokenIdentity | Promise<TokenIdentity> {
-    if (secret.length === 0 || secret.length > MAX_SECRET_LENGTH) throw invalidToken()
-    this.#options.store.changes.catchUp()
-    const key = digestKey(secret)
+  verify(secret: string, accepted: Accepted, caller: Caller | null): TokenIdentity | Promise<TokenIdentity> {
     const nowMs = this.#options.clock.nowMs()
+    const recent = this.#recent.get(secret, nowMs)
+    if (recent === undefined && this.#isMalformed(secret)) throw INVALID_TOKEN
+    this.#options.store.changes.catchUp()
+    const key = recent ?? digestKey(secret)
     const verified = this.#cache?.get(key)
     // One that expired in memory is looked up again, so that its row goes too.
-    if (verified === undefined || verified.expiresAtMs <= nowMs) return this.#verifyCold(key, accepted)
-    const identity = judge(verified, accepted, nowMs)
-    return nowMs > verified.renewAfterMs ? this.#renew(key, identity, accepted) : identity
+    if (verified === undefined || verified.expiresAtMs <= nowMs)
+      return this.#verifyCold(key, accepted, caller)
+    const identity = this.#judge(verified, accepted, caller, nowMs)
+    if (recent === undefined) this.#recent.set(secret, key, nowMs)
+    return nowMs > verified.renewAfterMs ? this.#renew(key, identity, accepted, caller) : identity
+  }
+
+  /** Writes the uses that are only counted in memory so far. */
+  flushUses(): Promise<void> {
+    return this.#lastUsed.flush()
   }
 
   forgetUser(userId: UserId): void {
@@ -66,11 +94,39 @@ export class TokenVerifier {
     return deleted
   }
 
-  async #verifyCold(key: string, accepted: Accepted): Promise<TokenIdentity> {
+  /** Whether a secret is empty, too long, or of one of our brands and mistyped: no store knows it. */
+  #isMalformed(secret: string): boolean {
+    if (secret.length === 0 || secret.length > MAX_SECRET_LENGTH) return true
+    let ours = false
+    for (const [format, brand] of this.#formats) {
+      if (isWellFormed(secret, format)) return false
+      ours ||= secret.startsWith(brand)
+    }
+    return ours
+  }
+
+  async #verifyCold(key: string, accepted: Accepted, caller: Caller | null): Promise<TokenIdentity> {
     const verified = await this.#lookUp(key)
     const nowMs = this.#options.clock.nowMs()
-    const identity = judge(verified, accepted, nowMs)
-    return nowMs > verified.renewAfterMs ? this.#renew(key, identity, accepted) : identity
+    const identity = this.#judge(verified, accepted, caller, nowMs)
+    return nowMs > verified.renewAfterMs ? this.#renew(key, identity, accepted, caller) : identity
+  }
+
+  /** What is asked at every use, hot or cold; a use that is let through is counted. */
+  #judge(
+    { identity, expiresAtMs, allows, tally }: VerifiedToken,
+    accepted: Accepted,
+    caller: Caller | null,
+    nowMs: number,
+  ): TokenIdentity {
+    if (expiresAtMs <= nowMs) throw INVALID_TOKEN
+    if (accepted !== undefined && !accepted.has(identity.auth.policy)) throw INVALID_TOKEN
+    if (!identity.user.isActive) throw INACTIVE_USER
+    if (allows === null && tally === null) return identity
+    const address = caller?.clientAddress ?? null
+    if (allows !== null && (address === null || !allows(address))) throw INVALID_TOKEN
+    if (tally !== null) this.#lastUsed.note(tally, nowMs, address)
+    return identity
   }
 
   /** What the store knows of a token that has not expired, kept in memory from now on. */
@@ -78,21 +134,25 @@ export class TokenVerifier {
     const { store, users, clock, policies } = this.#options
     const epoch = this.#cache?.epoch ?? 0
     const found = await store.tokens.findByDigest(digestBytes(key))
-    if (found === null) throw invalidToken()
+    if (found === null) throw INVALID_TOKEN
     const { token } = found
     const expiresAtMs = token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
     if (expiresAtMs <= clock.nowMs()) {
       // If the store cannot now, the next caller who presents it tries again.
       await this.deleteExpired({ id: token.id }).catch(() => undefined)
-      throw invalidToken()
+      throw INVALID_TOKEN
     }
-    const user = users === store.users ? found.user : await users.findById(token.userId)
-    if (user === null) throw inactiveUser()
+    const record = users === store.users ? found.user : await users.findById(token.userId)
+    if (record === null) throw INACTIVE_USER
+    const user = toUser(record)
     const policy = policies.get(token.policy)
+    const endsAtMs = key === digestKeyOf(token.digest) ? expiresAtMs : (token.previous?.endsAt.getTime() ?? 0)
     const verified: VerifiedToken = {
-      identity: Object.freeze({ user: toUser(user), auth: toToken(token) }),
-      expiresAtMs,
+      identity: Object.freeze({ user, auth: cappedToken(toToken(token), user, policy) }),
+      expiresAtMs: Math.min(expiresAtMs, endsAtMs),
       renewAfterMs: policy === undefined ? Number.POSITIVE_INFINITY : renewAfterMs(policy, token),
+      allows: token.allowedAddresses && addressMatcher(token.allowedAddresses),
+      tally: policy?.tracksUse ? this.#lastUsed.tallyOf(token.id, digestBytes(key)) : null,
     }
     this.#cache?.set(key, verified, epoch)
     return verified
@@ -102,29 +162,36 @@ export class TokenVerifier {
    * Moves the expiry, unless a concurrent use did or a logout was faster; what the store says afterwards counts, so a
    * token that was revoked meanwhile is refused.
    */
-  async #renew(key: string, identity: TokenIdentity, accepted: Accepted): Promise<TokenIdentity> {
+  async #renew(
+    key: string,
+    identity: TokenIdentity,
+    accepted: Accepted,
+    caller: Caller | null,
+  ): Promise<TokenIdentity> {
     const { store, clock, policies } = this.#options
     const { auth } = identity
     const policy = policies.get(auth.policy)
     const renewedMs = policy === undefined ? null : renewedExpiryMs(policy, auth, clock.nowMs())
     if (renewedMs === null || auth.expiresAt === null) return identity
     await store.tokens.renew(auth.id, auth.expiresAt, new Date(renewedMs))
-    return judge(await this.#lookUp(key), accepted, clock.nowMs())
+    return this.#judge(await this.#lookUp(key), accepted, caller, clock.nowMs())
   }
 }
 
-function judge({ identity, expiresAtMs }: VerifiedToken, accepted: Accepted, nowMs: number): TokenIdentity {
-  if (expiresAtMs <= nowMs) throw invalidToken()
-  if (accepted !== undefined && !accepted.has(identity.auth.policy)) throw invalidToken()
-  if (!identity.user.isActive) throw inactiveUser()
-  return identity
+/** A token whose scopes are what it was issued for and its owner may still do. */
+function cappedToken(token: Token, user: User, policy: TokenPolicy | undefined): Token {
+  const owned = policy?.ownerScopes?.(user) ?? null
+  if (owned === null) return token
+  const scopes = token.scopes === null ? Object.freeze([...owned]) : intersectScopes(token.scopes, owned)
+  return Object.freeze({ ...token, scopes })
 }
 
-/** One answer for unknown, revoked, expired and malformed: an outsider learns nothing. */
-function invalidToken(): LatchkeyError {
-  return new LatchkeyError('authentication_failed', { message: 'Invalid token.' })
-}
+/**
+ * One answer for unknown, revoked, expired, malformed, and from the wrong place: an outsider learns nothing. One object
+ * for all of them, since collecting a stack costs more than all the rest of a refusal.
+ */
+const INVALID_TOKEN = Object.freeze(new LatchkeyError('authentication_failed', { message: 'Invalid token.' }))
 
-function inactiveUser(): LatchkeyError {
-  return new LatchkeyError('authentication_failed', { message: 'User inactive or deleted.' })
-}
+const INACTIVE_USER = Object.freeze(
+  new LatchkeyError('authentication_failed', { message: 'User inactive or deleted.' }),
+)

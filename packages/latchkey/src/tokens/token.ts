@@ -1,6 +1,6 @@
 /** A token as everybody above the stores sees it: DRF's `request.auth`. */
 import type { UserId } from '../identity.js'
-import type { TokenRecord } from '../stores/store.js'
+import type { TokenRecord, TokenUse } from '../stores/store.js'
 
 /** An opaque credential we issued, without its secret. */
 export interface Token {
@@ -10,13 +10,62 @@ export interface Token {
   /** Prefix and last four characters of the secret. */
   readonly hint: string
   readonly name: string
+  /** What it may be used for, never more than its owner may; null: whatever its owner may do. */
+  readonly scopes: readonly string[] | null
+  /** Addresses and CIDR ranges it may come from; null: any. */
+  readonly allowedAddresses: readonly string[] | null
   readonly createdAt: Date
   /** The first instant at which it is no longer valid; null: for ever. */
   readonly expiresAt: Date | null
+  /** The secret before the last rotation, while it still works; null: there is none. */
+  readonly previous: { readonly hint: string; readonly endsAt: Date } | null
+}
+
+/** How often one secret was used, and where the last use came from; uses of the last seconds may be missing. */
+export interface SecretUse {
+  readonly count: number
+  readonly lastUsedAt: Date | null
+  readonly lastUsedAddress: string | null
+}
+
+/** A token as lists show it. */
+export interface ListedToken extends Token {
+  /** Of its secret; none for policies that do not track use. */
+  readonly use: SecretUse
+  /** Of the previous secret: who still has it has not been moved over. */
+  readonly previousUse: SecretUse | null
 }
 
 /** The public part of a stored token: no digest, nothing sealed. */
 export function toToken(record: TokenRecord): Token {
-  const { id, policy, userId, hint, name, createdAt, expiresAt } = record
-  return Object.freeze({ id, policy, userId, hint, name, createdAt, expiresAt })
+  const { id, policy, userId, hint, name, allowedAddresses, createdAt, expiresAt } = record
+  // Frozen: what is compiled from it is kept with it.
+  const scopes = record.scopes && Object.freeze([...record.scopes])
+  const previous = record.previous && { hint: record.previous.hint, endsAt: record.previous.endsAt }
+  return Object.freeze({
+    id,
+    policy,
+    userId,
+    hint,
+    name,
+    scopes,
+    allowedAddresses,
+    createdAt,
+    expiresAt,
+    previous,
+  })
+}
+
+/** The same with the uses that the store knows of its secrets. */
+export function toListedToken(record: TokenRecord, uses: readonly TokenUse[]): ListedToken {
+  const useOf = (digest: Uint8Array): SecretUse => {
+    const use = uses.find((one) => Buffer.compare(one.digest, digest) === 0)
+    const { count = 0, lastUsedAt = null, lastUsedAddress = null } = use ?? {}
+    return { count, lastUsedAt, lastUsedAddress }
+  }
+  return Object.freeze({
+    ...toToken(record),
+    use: useOf(record.digest),
+    previousUse: record.previous && useOf(record.previous.digest),
+  })
 }

@@ -20,11 +20,14 @@ function verified(userId: number, id = userId): VerifiedToken {
     userId,
     hint: '',
     name: '',
+    scopes: null,
+    allowedAddresses: null,
     createdAt: new Date(0),
     expiresAt: null,
+    previous: null,
   }
   const never = Number.POSITIVE_INFINITY
-  return { identity: { user, auth }, expiresAtMs: never, renewAfterMs: never }
+  return { identity: { user, auth }, expiresAtMs: never, renewAfterMs: never, allows: null, tally: null }
 }
 
 describe('VerifiedCache', () => {

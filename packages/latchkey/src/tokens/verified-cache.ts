@@ -4,6 +4,7 @@
  */
 import type { Identity, UserId } from '../identity.js'
 import type { Change } from '../stores/store.js'
+import type { UseTally } from './last-used.js'
 import type { Token } from './token.js'
 import { digestKeyOf } from './token-digest.js'
 
@@ -14,6 +15,10 @@ export interface VerifiedToken {
   readonly expiresAtMs: number
   /** A use after this moment renews the token; `Infinity`: none does. */
   readonly renewAfterMs: number
+  /** Whether it may come from an address; null: from any. */
+  readonly allows: ((address: string) => boolean) | null
+  /** Where its uses are counted; null: they are not. */
+  readonly tally: UseTally | null
 }
 
 /** Shared by all cached tokens of one user: forgetting a user is one assignment, however many tokens there are. */
@@ -87,6 +92,7 @@ export class VerifiedCache {
         this.#forget(this.#oldOwners, change.userId)
         return
       case 'jwt':
+      case 'keys':
         return
       case 'all':
         this.#young = new Map()

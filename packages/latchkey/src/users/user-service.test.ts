@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { signingKey } from '../jwt/signing-key.js'
 import { createLatchkey, type Latchkey } from '../latchkey.js'
 import { argon2id } from '../passwords/argon2id.js'
 import { memoryStore } from '../stores/memory.js'
@@ -92,6 +93,72 @@ describe('UserService', () => {
     await expect(latchkey.tokens.verify(token.secret.reveal())).resolves.toMatchObject({
       user: { id: user.id },
     })
+  })
+
+  it.each([
+    [undefined, 'ends'],
+    [true, 'ends'],
+    [false, 'keeps'],
+  ])('with revokeOnPasswordChange %s %s JWTs with a new password, and with none', async (option, effect) => {
+    const key = signingKey({ algorithm: 'HS256', key: 'a signing key of at least thirty-two bytes' })
+    const events: string[] = []
+    const issuer = createLatchkey({
+      store: memoryStore(),
+      secret: 'a secret of at least thirty-two characters',
+      passwords: { preferred: argon2id({ memoryKib: 512, passes: 1 }) },
+      jwt: { signingKey: key, ...(option !== undefined && { revokeOnPasswordChange: option }) },
+      onEvent: ({ kind }) => events.push(kind),
+    })
+    const user = await issuer.users.create({ username: 'vitor', password: 'open sesame 1' })
+    for (const password of ['another sesame 2', null]) {
+      const pair = await issuer.jwts?.issuePair(user)
+      const sliding = await issuer.jwts?.issueSliding(user)
+      await issuer.users.setPassword(user, password)
+      for (const token of [pair?.access, pair?.refresh, sliding]) {
+        const verified = issuer.jwts?.verify(token ?? '')
+        if (effect === 'keeps') await expect(verified).resolves.toMatchObject({ user_id: user.id })
+        else await expect(verified).rejects.toMatchObject({ publicMessage: 'Token is blacklisted' })
+      }
+      const again = await issuer.jwts?.issuePair(user)
+      await expect(issuer.jwts?.verify(again?.access ?? '')).resolves.toMatchObject({ user_id: user.id })
+    }
+    expect(events).toEqual(effect === 'keeps' ? [] : ['jwts_revoked', 'jwts_revoked'])
+  })
+
+  it('ends JWTs of another program on the same store, and none for an upgraded hash', async () => {
+    const key = signingKey({ algorithm: 'HS256', key: 'a signing key of at least thirty-two bytes' })
+    const store = memoryStore()
+    const secret = 'a secret of at least thirty-two characters'
+    const weaker = { preferred: argon2id({ memoryKib: 256, passes: 1 }) }
+    const stronger = { preferred: argon2id({ memoryKib: 512, passes: 1 }) }
+    const issuer = createLatchkey({ store, secret, passwords: stronger, jwt: { signingKey: key } })
+    const other = createLatchkey({ store, secret, passwords: weaker })
+    const user = await other.users.create({ username: 'vitor', password: 'open sesame 1' })
+    const pair = await issuer.jwts?.issuePair(user)
+    const before = (await store.users.findById(user.id))?.passwordHash
+    const login = { username: 'vitor', password: 'open sesame 1', address: '192.0.2.1' }
+    expect(await issuer.login.login(login)).not.toBeNull()
+    expect((await store.users.findById(user.id))?.passwordHash).not.toBe(before)
+    await expect(issuer.jwts?.verify(pair?.access ?? '')).resolves.toMatchObject({ user_id: user.id })
+    await other.users.setPassword(user, 'another sesame 2')
+    await expect(issuer.jwts?.verify(pair?.access ?? '')).rejects.toMatchObject({
+      publicMessage: 'Token is blacklisted',
+    })
+  })
+
+  it('leaves the JWTs of an own users table alone, whose ids are others', async () => {
+    const key = signingKey({ algorithm: 'HS256', key: 'a signing key of at least thirty-two bytes' })
+    const [store, table] = [memoryStore(), memoryStore()]
+    const issuer = createLatchkey({
+      store,
+      secret: 'a secret of at least thirty-two characters',
+      users: table.users,
+      jwt: { signingKey: key },
+    })
+    const stored = await issuer.users.create({ username: 'ana' })
+    const pair = await issuer.jwts?.issuePair({ ...stored, username: 'somebody else' })
+    await issuer.users.setPassword(stored, 'another sesame 2')
+    await expect(issuer.jwts?.verify(pair?.access ?? '')).resolves.toMatchObject({ user_id: stored.id })
   })
 
   it('says so when there is no such user', async () => {

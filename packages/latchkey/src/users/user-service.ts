@@ -29,6 +29,8 @@ export interface UserServiceOptions {
   readonly users: UserStore
   readonly passwords: Passwords
   readonly clock: Clock
+  /** Ends the JWTs of a user whose password was set. Default: they stay. */
+  readonly endJwts?: (id: UserId) => Promise<void>
 }
 
 const TAKEN = 'A user with that username already exists.'
@@ -37,11 +39,13 @@ export class UserService {
   readonly #users: UserStore
   readonly #passwords: Passwords
   readonly #clock: Clock
+  readonly #endJwts: (id: UserId) => Promise<void>
 
-  constructor({ users, passwords, clock }: UserServiceOptions) {
+  constructor({ users, passwords, clock, endJwts }: UserServiceOptions) {
     this.#users = users
     this.#passwords = passwords
     this.#clock = clock
+    this.#endJwts = endJwts ?? (() => Promise.resolve())
   }
 
   /** Creates a user. Throws `invalid` with Django's messages for the username, the e-mail address and the password. */
@@ -78,8 +82,9 @@ export class UserService {
   }
 
   /**
-   * Sets a password, or none (`null`: no password can be right). Sessions of the user end; tokens stay, as in DRF.
-   * Throws `invalid` with the validators' messages, `not_found` for an unknown user.
+   * Sets a password, or none (`null`: no password can be right). From the moment this resolves sessions and JWTs from
+   * before are refused (ASVS 7.4.3; `jwt.revokeOnPasswordChange`); opaque tokens stay, as in DRF. Throws `invalid` with
+   * the validators' messages, `not_found` for an unknown user.
    */
   async setPassword(
     user: User | UserId,
@@ -92,6 +97,8 @@ export class UserService {
     }
     const passwordHash = password === null ? this.#passwords.unusable() : await this.#passwords.hash(password)
     await this.#update(record.id, { passwordHash })
+    // After it, so that what the old password got meanwhile ends, too. Where this fails the call does, for a retry.
+    await this.#endJwts(record.id)
   }
 
   /** Lets a user act again. Throws `not_found`. */

@@ -46,6 +46,14 @@ export const CHECKS: readonly Check[] = Object.freeze([
     'give the secret that these tokens were sealed under, or reset the tokens',
   ),
   check('E005', 'error', urlsProblem, '`export const urlpatterns = [path(…)]`'),
+  check(
+    'E006',
+    'error',
+    hasOpenCookies,
+    "write `secure: process.env.NODE_ENV === 'production'`: then the cookies are safe here and work there",
+    true,
+  ),
+  check('E007', 'error', keyProblem, '`latchkey keys list` prints the keys, `latchkey keys rotate` makes one'),
   variablesCheck(),
   deploy('W002', isNotProduction, 'set NODE_ENV=production: then no secret is made up'),
   deploy(
@@ -171,6 +179,17 @@ async function sealProblem(settings: LoadedSettings, io: Io): Promise<string | n
   }).finally(() => opened.latchkey.close())
 }
 
+/** Whether a key signs, and opens, where the settings say that keys are in the store. */
+async function keyProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
+  if (settings.config.jwt?.keys !== 'store' || willMakeSecret(settings)) return null
+  const opened = await open(io, settings).catch(() => null)
+  if (opened === null) return null
+  return problemOf(async () => {
+    await opened.latchkey.signingKeys.loaded.ready()
+    opened.latchkey.signingKeys.loaded.signing()
+  }).finally(() => opened.latchkey.close())
+}
+
 function urlsProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
   return problemOf(() => findUrlpatterns(io, settings))
 }
@@ -226,6 +245,12 @@ function isReadableByOthers({ values: { database } }: LoadedSettings): string | 
   return (statSync(folder).mode & 0o002) === 0
     ? null
     : `Other users of this machine may replace files in ${folder}.`
+}
+
+function hasOpenCookies({ config }: LoadedSettings): string | null {
+  return config.jwt?.cookies?.secure === false
+    ? 'jwt.cookies.secure is false: cookies that hold tokens travel without TLS.'
+    : null
 }
 
 function isDebugging({ values }: LoadedSettings): string | null {

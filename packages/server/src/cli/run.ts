@@ -7,6 +7,7 @@ import { checkCommand } from './commands/check.js'
 import { createUserCommand } from './commands/create-user.js'
 import { drfCreateTokenCommand } from './commands/drf-create-token.js'
 import { flushExpiredTokensCommand } from './commands/flush-expired-tokens.js'
+import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
 import { secretCommand } from './commands/secret.js'
 import { serveCommand } from './commands/serve.js'
@@ -53,6 +54,7 @@ function program(io: Io): Command {
   root.addCommand(settingsCommand(io))
   root.addCommand(checkCommand(io))
   root.addCommand(secretCommand(io))
+  root.addCommand(keysCommand(io))
   root.addCommand(serveCommand(io))
   root.commandsGroup('Database:')
   root.addCommand(migrateCommand(io))

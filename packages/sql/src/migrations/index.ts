@@ -2,8 +2,12 @@
 import type { Migration } from 'kysely'
 import * as initial from './0001-initial.js'
 import * as jwts from './0002-jwts.js'
+import * as personalTokens from './0003-personal-tokens.js'
+import * as signingKeys from './0004-signing-keys.js'
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
   '0002-jwts': jwts,
+  '0003-personal-tokens': personalTokens,
+  '0004-signing-keys': signingKeys,
 }

@@ -50,6 +50,11 @@ export class Connection {
     }
   }
 
+  /** Whether the tables are those of this version, as far as this process has looked. */
+  get isReady(): boolean {
+    return this.#ready
+  }
+
   /** Does it now; what goes wrong with the database is thrown as `store_unavailable`. */
   attempt<Result>(work: () => Result): Result {
     try {

@@ -11,11 +11,15 @@ describe('migrations', () => {
     expect(await store.migrations()).toEqual([
       { name: '0001-initial', appliedAt: null },
       { name: '0002-jwts', appliedAt: null },
+      { name: '0003-personal-tokens', appliedAt: null },
+      { name: '0004-signing-keys', appliedAt: null },
     ])
     await Promise.all([insertUser(store, 'a'), insertUser(store, 'b')])
     expect(await store.migrations()).toEqual([
       { name: '0001-initial', appliedAt: expect.any(Date) },
       { name: '0002-jwts', appliedAt: expect.any(Date) },
+      { name: '0003-personal-tokens', appliedAt: expect.any(Date) },
+      { name: '0004-signing-keys', appliedAt: expect.any(Date) },
     ])
     await store.close()
   })
@@ -23,7 +27,7 @@ describe('migrations', () => {
   it('are applied once, however often they are run', async () => {
     const path = newPath()
     const store = sqlite(path)
-    expect(await store.migrate()).toEqual(['0001-initial', '0002-jwts'])
+    expect(await store.migrate()).toEqual(['0001-initial', '0002-jwts', '0003-personal-tokens', '0004-signing-keys'])
     expect(await store.migrate()).toEqual([])
     await insertUser(store)
     await store.close()
@@ -44,7 +48,7 @@ describe('migrations', () => {
   it('let methods that are called meanwhile wait', async () => {
     const store = sqlite(newPath(), { migrate: false })
     const [applied, user] = await Promise.all([store.migrate(), store.users.insert(newUser())])
-    expect(applied).toEqual(['0001-initial', '0002-jwts'])
+    expect(applied).toEqual(['0001-initial', '0002-jwts', '0003-personal-tokens', '0004-signing-keys'])
     expect(user?.username).toBe('vitor')
     await store.close()
   })

@@ -7,6 +7,7 @@ import { Changes } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
 import { jwtStore } from './jwts.js'
+import { keyStore } from './keys.js'
 import { migrationState } from './migrate.js'
 import { sessionStore } from './sessions.js'
 import { tokenStore } from './tokens.js'
@@ -64,6 +65,7 @@ export function storeOn(connection: Connection): SqliteStore {
     tokens: tokenStore(connection, QUERIES, changes),
     sessions: sessionStore(connection, QUERIES),
     jwts: jwtStore(connection, QUERIES, changes),
+    keys: keyStore(connection, QUERIES, changes),
     counters: counterStore(connection),
     changes,
     migrate: () => connection.migrate(),

@@ -1,13 +1,15 @@
 /** Tokens on SQLite. */
-import type { Kysely } from 'kysely'
+import type { Kysely, WhereInterface } from 'kysely'
 import type { NewTokenRecord, TokenFilter, TokenInsertion, TokenStore } from 'latchkey'
 import {
   bytesOf,
+  changedTokenColumns,
   msOf,
   type TokenRow,
   tokenColumns,
   tokenOf,
   type UserRow,
+  useOf,
   userIdColumn,
   userOf,
 } from '../rows.js'
@@ -17,9 +19,21 @@ import type { Connection } from './connection.js'
 import { isConstraint } from './store-error.js'
 
 /** The hot look-ups: one statement, by hand. */
+const BY_DIGEST = 'tokens.digest = ? OR tokens.previous_digest = ?'
 const FIND_WITH_USER = `
-  SELECT tokens.*, users.* FROM tokens LEFT JOIN users ON users.id = tokens.user_id WHERE tokens.digest = ?`
-const FIND_ALONE = `SELECT tokens.* FROM tokens WHERE digest = ?`
+  SELECT tokens.*, users.* FROM tokens LEFT JOIN users ON users.id = tokens.user_id WHERE ${BY_DIGEST}`
+const FIND_ALONE = `SELECT tokens.* FROM tokens WHERE ${BY_DIGEST}`
+/** Uses of tokens that are gone are left out; the later of two times counts, with its address. */
+const RECORD_USE = `
+  INSERT INTO token_uses (digest, token_id, use_count, last_used_at, last_used_address)
+  SELECT ?, id, ?, ?, ? FROM tokens WHERE id = ?
+  ON CONFLICT (digest) DO UPDATE SET
+    use_count = use_count + excluded.use_count,
+    last_used_address = iif(excluded.last_used_at >= last_used_at, excluded.last_used_address, last_used_address),
+    last_used_at = max(last_used_at, excluded.last_used_at)`
+
+/** What is told of a token that changed: its secrets. */
+const DIGESTS = ['digest', 'previous_digest'] as const
 
 /** A row by table, as the driver's `expand()` gives it; a user that is not there is all nulls. */
 interface Found {
@@ -52,16 +66,29 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
     const rows = connection.query(live.limit(limitPerUser).compile())
     return rows.length < limitPerUser ? null : { kind: 'limit_reached' }
   }
-  const publish = (changed: ReadonlyArray<{ readonly digest: Uint8Array }>) => {
-    for (const { digest } of changed) changes.publish({ kind: 'token', digest: bytesOf(digest) })
+  const publish = (changed: ReadonlyArray<Pick<TokenRow, 'digest' | 'previous_digest'>>) => {
+    for (const { digest, previous_digest } of changed) {
+      changes.publish({ kind: 'token', digest: bytesOf(digest) })
+      if (previous_digest) changes.publish({ kind: 'token', digest: bytesOf(previous_digest) })
+    }
     return changed.length
+  }
+  const thatFit = <Query extends WhereInterface<Schema, 'tokens'>>(query: Query, filter: TokenFilter) => {
+    const { userId, policy, hint } = filter
+    let fitting: WhereInterface<Schema, 'tokens'> = query
+    if (userId !== undefined) fitting = fitting.where('user_id', '=', userIdColumn(userId))
+    if (policy !== undefined) fitting = fitting.where('policy', '=', policy)
+    if (hint !== undefined)
+      fitting = fitting.where(({ eb, or }) => or([eb('hint', '=', hint), eb('previous_hint', '=', hint)]))
+    // Each `where` gives the builder that it was called on, narrowed.
+    return fitting as Query
   }
 
   return {
     findByDigest: connection.method((digest) => {
       connection.statementCount += 1
       const statement = connection.prepared(externalUsers ? FIND_ALONE : FIND_WITH_USER).expand()
-      const found = statement.get(digest) as Found | undefined
+      const found = statement.get(digest, digest) as Found | undefined
       if (!found) return null
       const { tokens: token, users: user } = found
       return { token: tokenOf(token), user: user && user.id !== null ? userOf(user) : null }
@@ -88,19 +115,71 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
         .updateTable('tokens')
         .set({ expires_at: msOf(expiresAt) })
         .where('id', '=', id)
-      const renewed = query.where('expires_at', '=', msOf(expected)).returning('digest')
+      const renewed = query.where('expires_at', '=', msOf(expected)).returning(DIGESTS)
       return publish(connection.query(renewed.compile())) > 0
     }),
-    delete: connection.method((id) => {
-      const query = kysely.deleteFrom('tokens').where('id', '=', id).returning('digest')
+    update: connection.method((id, changed) => {
+      const columns = changedTokenColumns(changed)
+      if (Object.keys(columns).length === 0)
+        return connection.query(tokens.where('id', '=', id).compile()).length > 0
+      const query = kysely.updateTable('tokens').set(columns).where('id', '=', id).returning(DIGESTS)
       return publish(connection.query(query.compile())) > 0
     }),
-    deleteMany: connection.method(({ userId, policy }) => {
-      let query = kysely.deleteFrom('tokens').returning('digest')
-      if (userId !== undefined) query = query.where('user_id', '=', userIdColumn(userId))
-      if (policy !== undefined) query = query.where('policy', '=', policy)
-      return publish(connection.query(query.compile()))
+    rotate: connection.method((id, { expected, digest, hint, sealed, expiresAt, previousEndsAt }) => {
+      const rotated = connection.immediate(() => {
+        const current = tokens.where('id', '=', id).where('digest', '=', expected)
+        const [before] = connection.query(current.compile())
+        if (before === undefined) return null
+        const query = kysely.updateTable('tokens').set({
+          digest,
+          hint,
+          sealed,
+          expires_at: expiresAt && msOf(expiresAt),
+          previous_digest: before.digest,
+          previous_hint: before.hint,
+          previous_ends_at: msOf(previousEndsAt),
+        })
+        const [after] = connection.query(query.where('id', '=', id).returningAll().compile())
+        return after === undefined ? null : { before, after }
+      })
+      if (rotated === null) return null
+      publish([rotated.before])
+      return tokenOf(rotated.after)
     }),
+    dropPrevious: connection.method((id) => {
+      const held = tokens.where('id', '=', id).where('previous_digest', 'is not', null)
+      const none = { previous_digest: null, previous_hint: null, previous_ends_at: null }
+      const dropped = connection.immediate(() => {
+        const rows = connection.query(held.compile())
+        connection.run(kysely.updateTable('tokens').set(none).where('id', '=', id).compile())
+        return rows
+      })
+      return publish(dropped) > 0
+    }),
+    recordUses: connection.method((uses) => {
+      connection.relaxed(() =>
+        connection.immediate(() => {
+          for (const { digest, tokenId, count, lastUsedAt, lastUsedAddress } of uses) {
+            const parameters = [digest, count, msOf(lastUsedAt), lastUsedAddress, tokenId]
+            connection.run({ sql: RECORD_USE, parameters })
+          }
+        }),
+      )
+    }),
+    listUses: connection.method((tokenIds) => {
+      const query = kysely
+        .selectFrom('token_uses')
+        .selectAll()
+        .where('token_id', 'in', [...tokenIds])
+      return tokenIds.length === 0 ? [] : connection.query(query.compile()).map(useOf)
+    }),
+    delete: connection.method((id) => {
+      const query = kysely.deleteFrom('tokens').where('id', '=', id).returning(DIGESTS)
+      return publish(connection.query(query.compile())) > 0
+    }),
+    deleteMany: connection.method((filter) =>
+      publish(connection.query(thatFit(kysely.deleteFrom('tokens').returning(DIGESTS), filter).compile())),
+    ),
     deleteExpired: connection.method((now, which) => {
       const expired = kysely.selectFrom('tokens').select('id').where('expires_at', '<=', msOf(now))
       const doomed =
@@ -112,10 +191,8 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
       publish(deleted)
       return deleted.map(tokenOf).sort((a, b) => a.id - b.id)
     }),
-    list: connection.method(({ userId, policy }: TokenFilter, { afterId, limit } = {}) => {
-      let query = tokens.orderBy('id')
-      if (userId !== undefined) query = query.where('user_id', '=', userIdColumn(userId))
-      if (policy !== undefined) query = query.where('policy', '=', policy)
+    list: connection.method((filter: TokenFilter, { afterId, limit } = {}) => {
+      let query = thatFit(tokens.orderBy('id'), filter)
       if (afterId !== undefined) query = query.where('id', '>', afterId)
       if (limit !== undefined) query = query.limit(limit)
       return connection.query(query.compile()).map(tokenOf)

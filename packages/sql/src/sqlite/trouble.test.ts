@@ -139,7 +139,8 @@ describe('trouble later is store_unavailable, never "not found"', () => {
     const size = readFileSync(path).length
     const file = openSync(path, 'r+')
     // All but the first pages, which hold the schema.
-    writeSync(file, Buffer.alloc(size - 16 * 4096, 0xa5), 0, size - 16 * 4096, 16 * 4096)
+    const kept = 48 * 4096
+    writeSync(file, Buffer.alloc(size - kept, 0xa5), 0, size - kept, kept)
     const store = sqlite(path)
     const damaged = unavailable(/damaged: restore a backup/)
     await expect(store.tokens.list({})).rejects.toMatchObject(damaged)

@@ -1,5 +1,12 @@
 /** Copies of records: what goes into the memory store and what comes out never share an object. */
-import type { JwtRecord, SessionRecord, TokenRecord, UserRecord } from '../store.js'
+import type {
+  JwtRecord,
+  SessionRecord,
+  SigningKeyRecord,
+  TokenRecord,
+  TokenUse,
+  UserRecord,
+} from '../store.js'
 
 export function copyOf<Row>(row: Row | undefined, copy: (row: Row) => Row): Row | null {
   return row === undefined ? null : copy(row)
@@ -29,8 +36,25 @@ export function copyToken(token: TokenRecord): TokenRecord {
     hint: token.hint,
     sealed: token.sealed && new Uint8Array(token.sealed),
     name: token.name,
+    scopes: token.scopes && [...token.scopes],
+    allowedAddresses: token.allowedAddresses && [...token.allowedAddresses],
     createdAt: copyDate(token.createdAt),
     expiresAt: token.expiresAt && copyDate(token.expiresAt),
+    previous: token.previous && {
+      digest: new Uint8Array(token.previous.digest),
+      hint: token.previous.hint,
+      endsAt: copyDate(token.previous.endsAt),
+    },
+  }
+}
+
+export function copyUse(use: TokenUse): TokenUse {
+  return {
+    tokenId: use.tokenId,
+    digest: new Uint8Array(use.digest),
+    count: use.count,
+    lastUsedAt: copyDate(use.lastUsedAt),
+    lastUsedAddress: use.lastUsedAddress,
   }
 }
 
@@ -53,6 +77,18 @@ export function copyJwt(record: JwtRecord): JwtRecord {
     expiresAt: copyDate(record.expiresAt),
     endedAt: record.endedAt && copyDate(record.endedAt),
     successorJti: record.successorJti,
+  }
+}
+
+export function copyKey(key: SigningKeyRecord): SigningKeyRecord {
+  return {
+    kid: key.kid,
+    algorithm: key.algorithm,
+    publicJwk: key.publicJwk,
+    sealed: key.sealed && new Uint8Array(key.sealed),
+    createdAt: copyDate(key.createdAt),
+    activeFrom: copyDate(key.activeFrom),
+    retiresAt: key.retiresAt && copyDate(key.retiresAt),
   }
 }
 

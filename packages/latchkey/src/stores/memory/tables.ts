@@ -1,7 +1,7 @@
 /** What the memory store's parts share: the rows, who listens, and how a method is made. */
 import { LatchkeyError } from '../../errors.js'
 import type { UserId } from '../../identity.js'
-import type { Change, SessionRecord, TokenRecord, UserRecord } from '../store.js'
+import type { Change, SessionRecord, TokenRecord, TokenUse, UserRecord } from '../store.js'
 import { copyOf, copyUser, textOf } from './copies.js'
 
 export interface Tables {
@@ -9,9 +9,11 @@ export interface Tables {
   readonly externalUsers: boolean
   readonly users: Map<UserId, UserRecord>
   readonly tokens: Map<number, TokenRecord>
-  /** Token ids by the digest's text, and by owner. */
+  /** Token ids by the text of each secret's digest, and by owner. */
   readonly digests: Map<string, number>
   readonly owned: Map<UserId, Set<number>>
+  /** By the digest's text. */
+  readonly uses: Map<string, TokenUse>
   /** By the digest's text. */
   readonly sessions: Map<string, SessionRecord>
   readonly listeners: Set<(change: Change) => void>
@@ -39,9 +41,15 @@ export function tokensOf(tables: Tables, userId: UserId): TokenRecord[] {
   return ids.flatMap((id) => tables.tokens.get(id) ?? [])
 }
 
+/** The digests of a token's secrets. */
+export function digestsOf({ digest, previous }: TokenRecord): readonly Uint8Array[] {
+  return previous === null ? [digest] : [digest, previous.digest]
+}
+
 export function removeToken(tables: Tables, token: TokenRecord): void {
   tables.tokens.delete(token.id)
-  tables.digests.delete(textOf(token.digest))
+  for (const digest of digestsOf(token)) tables.digests.delete(textOf(digest))
+  for (const [key, use] of tables.uses) if (use.tokenId === token.id) tables.uses.delete(key)
   const owned = tables.owned.get(token.userId)
   owned?.delete(token.id)
   if (owned?.size === 0) tables.owned.delete(token.userId)

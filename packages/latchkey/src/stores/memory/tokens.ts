@@ -1,20 +1,45 @@
 /** The memory store's tokens. */
 import type { NewTokenRecord, TokenFilter, TokenInsertion, TokenRecord, TokenStore } from '../store.js'
-import { copyOf, copyToken, textOf } from './copies.js'
-import { mayOwn, methodsOf, pageOf, publish, removeToken, type Tables, tokensOf, userOf } from './tables.js'
+import { copyOf, copyToken, copyUse, textOf } from './copies.js'
+import {
+  digestsOf,
+  mayOwn,
+  methodsOf,
+  pageOf,
+  publish,
+  removeToken,
+  type Tables,
+  tokensOf,
+  userOf,
+} from './tables.js'
 
 export function tokenStore(tables: Tables): TokenStore {
   const { tokens } = tables
   const method = methodsOf(tables)
   let lastId = 0
   const withDigest = (digest: Uint8Array) => tokens.get(tables.digests.get(textOf(digest)) ?? 0)
-  const thatFit = ({ userId, policy }: TokenFilter) => {
+  const thatFit = ({ userId, policy, hint }: TokenFilter) => {
     const candidates = userId === undefined ? [...tokens.values()] : tokensOf(tables, userId)
-    return policy === undefined ? candidates : candidates.filter((token) => token.policy === policy)
+    return candidates.filter(
+      (token) =>
+        (policy === undefined || token.policy === policy) &&
+        (hint === undefined || token.hint === hint || token.previous?.hint === hint),
+    )
+  }
+  const tell = (token: TokenRecord) => {
+    for (const digest of digestsOf(token)) publish(tables, { kind: 'token', digest: new Uint8Array(digest) })
   }
   const remove = (token: TokenRecord) => {
     removeToken(tables, token)
-    publish(tables, { kind: 'token', digest: new Uint8Array(token.digest) })
+    tell(token)
+  }
+  const replace = (before: TokenRecord, after: TokenRecord) => {
+    const record = copyToken(after)
+    for (const digest of digestsOf(before)) tables.digests.delete(textOf(digest))
+    for (const digest of digestsOf(record)) tables.digests.set(textOf(digest), record.id)
+    tokens.set(record.id, record)
+    tell(before)
+    return copyToken(record)
   }
   return {
     findByDigest: method((digest) => {
@@ -33,7 +58,7 @@ export function tokenStore(tables: Tables): TokenStore {
       }
       if (withDigest(fields.digest)) return { kind: 'digest_taken' }
       if (!mayOwn(tables, fields.userId)) return { kind: 'no_user' }
-      const token = copyToken({ ...fields, id: lastId + 1 })
+      const token = copyToken({ ...fields, id: lastId + 1, previous: null })
       lastId += 1
       tokens.set(lastId, token)
       tables.digests.set(textOf(token.digest), lastId)
@@ -43,10 +68,37 @@ export function tokenStore(tables: Tables): TokenStore {
     renew: method((id, expected, expiresAt) => {
       const token = tokens.get(id)
       if (token?.expiresAt?.getTime() !== expected.getTime()) return false
-      tokens.set(id, copyToken({ ...token, expiresAt }))
-      publish(tables, { kind: 'token', digest: new Uint8Array(token.digest) })
+      replace(token, { ...token, expiresAt })
       return true
     }),
+    update: method((id, changes) => {
+      const token = tokens.get(id)
+      if (token) replace(token, { ...token, ...changes })
+      return token !== undefined
+    }),
+    rotate: method((id, { expected, previousEndsAt, ...secret }) => {
+      const token = tokens.get(id)
+      if (!token || textOf(token.digest) !== textOf(expected)) return null
+      const previous = { digest: token.digest, hint: token.hint, endsAt: previousEndsAt }
+      return replace(token, { ...token, ...secret, previous })
+    }),
+    dropPrevious: method((id) => {
+      const token = tokens.get(id)
+      if (!token?.previous) return false
+      replace(token, { ...token, previous: null })
+      return true
+    }),
+    recordUses: method((uses) => {
+      for (const use of uses) {
+        if (!tokens.has(use.tokenId)) continue
+        const known = tables.uses.get(textOf(use.digest))
+        const latest = known && known.lastUsedAt > use.lastUsedAt ? known : use
+        tables.uses.set(textOf(use.digest), copyUse({ ...latest, count: use.count + (known?.count ?? 0) }))
+      }
+    }),
+    listUses: method((tokenIds) =>
+      [...tables.uses.values()].filter(({ tokenId }) => tokenIds.includes(tokenId)).map(copyUse),
+    ),
     delete: method((id) => {
       const token = tokens.get(id)
       if (token) remove(token)

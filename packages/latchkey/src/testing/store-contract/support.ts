@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { isLatchkeyError, type LatchkeyError } from '../../errors.js'
 import type { UserId } from '../../identity.js'
-import type { NewTokenRecord, NewUserRecord, SessionRecord, Store, UserRecord } from '../../stores/store.js'
+import type {
+  NewTokenRecord,
+  NewUserRecord,
+  SessionRecord,
+  SigningKeyRecord,
+  Store,
+  UserRecord,
+} from '../../stores/store.js'
 
 /** Declares one promise of the contract, kept by a store that is new and empty. */
 export type Promised = (promise: string, body: (store: Store) => Promise<void>) => void
@@ -45,6 +52,8 @@ export function newToken(
     hint: 'lk_…wxyz',
     sealed: null,
     name: '',
+    scopes: null,
+    allowedAddresses: null,
     createdAt: at(0),
     expiresAt: null,
     onePerUser: false,
@@ -64,6 +73,19 @@ export function newSession(
     passwordVersion: 0,
     createdAt: at(0),
     expiresAt: at(1000),
+    ...fields,
+  }
+}
+
+export function newKey(kid: string, fields: Partial<SigningKeyRecord> = {}): SigningKeyRecord {
+  return {
+    kid,
+    algorithm: 'ES256',
+    publicJwk: `{"kid":"${kid}"}`,
+    sealed: digestOf(7),
+    createdAt: at(0),
+    activeFrom: at(0),
+    retiresAt: null,
     ...fields,
   }
 }

@@ -10,10 +10,12 @@ export function tokensContract(promised: Promised): void {
       const { onePerUser, limitPerUser, ...fields } = newToken(user.id, 1, {
         sealed: new Uint8Array([0, 255, 0]),
         name: 'CI',
+        scopes: ['orders:read', '*'],
+        allowedAddresses: ['192.0.2.0/24'],
         expiresAt: at(9),
       })
       const token = await insertToken(store, { ...fields, onePerUser, limitPerUser })
-      same(token, { ...fields, id: token.id })
+      same(token, { ...fields, id: token.id, previous: null })
       same(await store.tokens.findById(token.id), token)
       same(await store.tokens.findByDigest(digestOf(1)), { token, user })
     },

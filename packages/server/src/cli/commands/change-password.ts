@@ -15,7 +15,7 @@ interface Flags {
 
 export function changePasswordCommand(io: Io, name: string): Command {
   const command = new Command(name)
-    .description("set a user's password; sessions end, tokens stay")
+    .description("set a user's password; sessions and JWTs end")
     .argument('[username]', 'whose password (default: your own name on this machine)')
     .option('--password-stdin', 'read the password from the first line of standard input')
     .option('--allow-weak-password', 'take a password that is short, common or like the username')

@@ -13,7 +13,7 @@ interface RotateFlags {
 
 export function secretCommand(io: Io): Command {
   return new Command('secret')
-    .description('make and rotate the secret that seals tokens at rest')
+    .description('make and rotate the secret that seals tokens and keys')
     .addCommand(generateCommand(io))
     .addCommand(rotateCommand(io))
 }
@@ -26,7 +26,7 @@ function generateCommand(io: Io): Command {
 
 function rotateCommand(io: Io): Command {
   const command = new Command('rotate')
-    .description('seal every token under a new secret; callers notice nothing')
+    .description('seal every token and signing key under a new secret; callers notice nothing')
     .option('--no-new', 'make no new secret: seal under the newest there is')
     .option('--drop-old', 'then remove the older secrets from the file')
     .addHelpText('after', ROTATE_HELP)
@@ -40,11 +40,11 @@ function rotateCommand(io: Io): Command {
 }
 
 const ROTATE_HELP = `
-With a secret file: puts a new secret in front, seals all tokens under it and keeps the older ones, so that running
+With a secret file: puts a new secret in front, seals everything under it and keeps the older ones, so that running
 servers go on; they read the file by themselves. Restart them, then remove the older secrets for good:
   latchkey secret rotate
   latchkey secret rotate --no-new --drop-old
-With LATCHKEY_SECRET=new,old: seals all tokens under the first one. Then set it to the first one alone.`
+With LATCHKEY_SECRET=new,old: seals everything under the first one. Then set it to the first one alone.`
 
 /** The environment is not ours to change: say what is left to do. */
 async function resealOnly(io: Io, settings: LoadedSettings, { dropOld }: RotateFlags): Promise<void> {
@@ -74,7 +74,7 @@ async function rotateFile(io: Io, settings: LoadedSettings, flags: RotateFlags, 
   if (older.length === 0) return
   if (flags.dropOld) {
     write([newest])
-    note(io, `Removed ${older.length} older secret${older.length === 1 ? '' : 's'}.`)
+    note(io, `Removed ${counted(older.length, 'older secret')}.`)
   } else {
     note(io, 'Older secrets stay: restart the servers, then `latchkey secret rotate --no-new --drop-old`.')
   }
@@ -82,13 +82,25 @@ async function rotateFile(io: Io, settings: LoadedSettings, flags: RotateFlags, 
 
 /**
  * Opens a Latchkey that knows the newest secret, and prints what was done.
- * @throws CommandError when tokens stay under a secret that is not at hand: nothing may be dropped then
+ * @throws CommandError when something stays under a secret that is not at hand: nothing may be dropped then
  */
 async function reseal(io: Io, settings: LoadedSettings): Promise<void> {
-  const { resealed, unopened } = await withLatchkey(io, settings, ({ latchkey }) => latchkey.tokens.reseal())
-  printLine(io, `Sealed ${resealed} token${resealed === 1 ? '' : 's'} under the newest secret.`)
+  const { tokens, keys } = await withLatchkey(io, settings, async ({ latchkey }) => ({
+    tokens: await latchkey.tokens.reseal(),
+    keys: await latchkey.signingKeys.reseal(),
+  }))
+  const sealed = [counted(tokens.resealed, 'token'), counted(keys.resealed, 'signing key')]
+  // Most have no signing keys: they are not named where there was nothing to do.
+  const named = keys.resealed === 0 ? sealed.slice(0, 1) : sealed
+  printLine(io, `Sealed ${named.join(' and ')} under the newest secret.`)
+  const unopened = tokens.unopened + keys.unopened
   if (unopened === 0) return
+  const advice = keys.unopened === 0 ? 'reset these tokens' : 'reset these tokens and retire these keys'
   throw new CommandError(
-    `${unopened} sealed under a secret that is not at hand: add it as an older one, or reset these tokens`,
+    `${unopened} sealed under a secret that is not at hand: add it as an older one, or ${advice}`,
   )
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

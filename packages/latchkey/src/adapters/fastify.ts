@@ -1,0 +1,89 @@
+/** Fastify 5: `fastify.endpoints` serves views, `fastify.guard` stands before a route of your own. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { GateOutcome } from '../gate.js'
+import type { Latchkey } from '../latchkey.js'
+import type { IdentityBehind, Permission } from '../permissions/permission.js'
+import type { Handler, HttpResponse } from '../request.js'
+import { fromIncoming } from './node-http.js'
+
+/**
+ * A plugin that serves mounted views: `app.register(fastify.endpoints({ '/api-token-auth/': latchkey.endpoints.obtainAuthToken }))`.
+ * Parameters of the path (`/api/tokens/:id/`) reach the view. Bodies are left to the view's own parsers.
+ */
+function endpoints(
+  handlers: Readonly<Record<string, Handler>>,
+): (app: FastifyInstance, options: object, done: () => void) => void {
+  return (app, _options, done) => {
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
+    for (const [path, handler] of Object.entries(handlers)) {
+      app.all<{ Params: Record<string, string> }>(path, async (request, reply) =>
+        send(reply, await handler(fromIncoming(request.raw), { params: request.params })),
+      )
+    }
+    done()
+  }
+}
+
+/**
+ * A hook that lets through whom the permissions allow and puts `user` and `auth` on the request:
+ * `app.get('/hello/', { onRequest: fastify.guard(latchkey, isAuthenticated) }, …)`. `fastify.route` does the same with
+ * types. Without a permission the Latchkey's own are asked. A refusal is answered in DRF's words.
+ */
+function guard(
+  latchkey: Latchkey,
+  ...permissions: readonly Permission[]
+): (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void {
+  const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
+  return (request, reply, done) => {
+    const settle = ({ identity, refusal }: GateOutcome) => {
+      if (refusal !== null) return void send(reply, refusal)
+      Object.assign(request, identity)
+      done()
+    }
+    const outcome = gate(fromIncoming(request.raw))
+    if (outcome instanceof Promise) outcome.then(settle).catch(done)
+    else settle(outcome)
+  }
+}
+
+/**
+ * A whole route behind a guard, with types: the identity comes as an argument, and its user is not null where a
+ * permission requires one: `app.get('/hello/', fastify.route(latchkey, [isAuthenticated], (request, reply, { user }) => …))`.
+ */
+function route<
+  const P extends readonly Permission[],
+  Request extends FastifyRequest,
+  Reply extends FastifyReply,
+  Result,
+>(
+  latchkey: Latchkey,
+  permissions: P,
+  handler: (request: Request, reply: Reply, identity: IdentityBehind<P>) => Result,
+): (request: Request, reply: Reply) => Result | Reply | Promise<Result | Reply> {
+  const gate = latchkey.gate(permissions)
+  return (request, reply) => {
+    const outcome = gate(fromIncoming(request.raw))
+    if (!(outcome instanceof Promise)) {
+      return outcome.refusal === null
+        ? handler(request, reply, outcome.identity)
+        : send(reply, outcome.refusal)
+    }
+    return outcome.then(({ identity, refusal }) =>
+      refusal === null ? handler(request, reply, identity) : send(reply, refusal),
+    )
+  }
+}
+
+/** Through Fastify's own reply, so that its hooks see the answer. */
+function send<Reply extends FastifyReply>(reply: Reply, { status, headers, body }: HttpResponse): Reply {
+  reply.code(status)
+  for (const [name, value] of headers) reply.header(name, value)
+  // What is left of a body that was refused would be read as the next request.
+  if (status === 413) reply.header('Connection', 'close')
+  // As bytes, for Fastify adds a charset to the type of text.
+  reply.send(body === null ? undefined : Buffer.from(body))
+  return reply
+}
+
+export const fastify = Object.freeze({ endpoints, guard, route })

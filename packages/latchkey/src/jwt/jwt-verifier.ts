@@ -1,0 +1,219 @@
+/**
+ * Whether a JWT is good and whose it is: simplejwt's checks in its order, and the hot path of every request. A part of
+ * the JWT service, which hands it its store, claims and cache size.
+ */
+import { hash } from 'node:crypto'
+import type { Clock } from '../clock.js'
+import { isLatchkeyError, type LatchkeyError } from '../errors.js'
+import type { Identity, User, UserId } from '../identity.js'
+import type { JwtState, Store, UserSource } from '../stores/store.js'
+import { toUser } from '../users/user.js'
+import { checkClaims, checkExpiry, checkJti, checkTokenType } from './claims.js'
+import { JwsError } from './jws.js'
+import { JwtCache } from './jwt-cache.js'
+import type { JwtKeys } from './jwt-keys.js'
+import type { CompleteJwtOptions, JwtType } from './jwt-options.js'
+import { type JwtClaims, type JwtPayloads, secondsOf } from './jwt-payloads.js'
+import {
+  namesNobody,
+  noActiveAccount,
+  refused,
+  refusedByAll,
+  userInactive,
+  userNotFound,
+} from './jwt-refusals.js'
+import { tokenUser } from './token-user.js'
+
+export interface JwtVerifierOptions {
+  readonly options: CompleteJwtOptions
+  readonly keys: JwtKeys
+  readonly payloads: JwtPayloads
+  readonly store: Store
+  readonly users: UserSource
+  readonly clock: Clock
+  readonly cacheEntries: number
+}
+
+/** Where the user of a token comes from: `stored` is looked up, `claimed` is believed. */
+export type JwtUserOrigin = 'stored' | 'claimed'
+
+/** A token that is good, and since when tokens of its user count. */
+export interface VerifiedJwt extends Pick<JwtState, 'notBefore'> {
+  readonly claims: JwtClaims
+}
+
+export class JwtVerifier {
+  readonly #options: CompleteJwtOptions
+  readonly #keys: JwtKeys
+  readonly #payloads: JwtPayloads
+  readonly #store: Store
+  readonly #users: UserSource
+  readonly #clock: Clock
+  readonly #cache: JwtCache
+
+  constructor({ options, keys, payloads, store, users, clock, cacheEntries }: JwtVerifierOptions) {
+    this.#options = options
+    this.#keys = keys
+    this.#payloads = payloads
+    this.#store = store
+    this.#users = users
+    this.#clock = clock
+    this.#cache = new JwtCache(cacheEntries)
+    store.changes.subscribe((change) => this.#cache.apply(change))
+  }
+
+  /** See `JwtService.verify`. `mayHaveEnded`: whether it was revoked is for the caller to find out. */
+  async verify(token: string, { mayHaveEnded = false } = {}): Promise<VerifiedJwt> {
+    const claims = await this.#decode(token)
+    const notBefore = await this.#requireLive(claims, mayHaveEnded)
+    this.#requireClaims(claims)
+    return { claims, notBefore }
+  }
+
+  /** As `verify`, and of this type. */
+  async verifyType(
+    token: string,
+    type: JwtType,
+    how: { readonly mayHaveEnded?: boolean } = {},
+  ): Promise<VerifiedJwt> {
+    const verified = await this.verify(token, how)
+    const fault = checkTokenType(verified.claims, this.#options.tokenTypeClaim, type)
+    if (fault !== undefined) throw refused(fault)
+    return verified
+  }
+
+  /**
+   * The user of a token that is about to be renewed must still be one who may log in. A token that names nobody passes,
+   * as in simplejwt: what it is renewed to is refused where it is used.
+   */
+  async requireUser(claims: JwtClaims): Promise<void> {
+    if (!Object.hasOwn(claims, this.#options.userIdClaim)) return
+    const record = await this.#findUser(claims)
+    if (record === null || !(await this.mayLogIn(toUser(record)))) throw noActiveAccount('token')
+  }
+
+  /** simplejwt's USER_AUTHENTICATION_RULE, and being active in any case. */
+  async mayLogIn(user: User): Promise<boolean> {
+    const { userAuthenticationRule: rule } = this.#options
+    return user.isActive && (rule === undefined || (await rule(user)))
+  }
+
+  /** `refresh_exp` of a sliding token must lie ahead. */
+  requireRefreshable(payload: JwtClaims): void {
+    const { slidingRefreshExpClaim } = this.#options
+    const fault = checkExpiry(payload, slidingRefreshExpClaim, this.#times())
+    if (fault !== undefined) throw refused(fault, slidingRefreshExpClaim)
+  }
+
+  /** See `JwtService.authenticate`. */
+  authenticate(
+    token: string,
+    types: readonly JwtType[],
+    origin: JwtUserOrigin,
+  ): Identity<JwtClaims> | Promise<Identity<JwtClaims>> {
+    if (this.#keys.catchUp()) this.#cache.apply({ kind: 'keys' })
+    const key = hash('sha256', `${origin} ${types.join()} ${token}`, 'base64')
+    const cached = this.#cache.get(key, this.#times())
+    return cached ?? this.#authenticateCold(token, types, origin, key)
+  }
+
+  forgetUser(userId: UserId): void {
+    this.#cache.apply({ kind: 'user', userId })
+  }
+
+  async #authenticateCold(
+    token: string,
+    types: readonly JwtType[],
+    origin: JwtUserOrigin,
+    key: string,
+  ): Promise<Identity<JwtClaims>> {
+    const epoch = this.#cache.epoch
+    const claims = await this.#firstThatFits(token, types)
+    const user = origin === 'stored' ? await this.#storedUser(claims) : this.#claimedUser(claims)
+    const identity = Object.freeze({ user, auth: claims })
+    this.#cache.set(
+      key,
+      identity,
+      { userId: user.id, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) },
+      epoch,
+    )
+    return identity
+  }
+
+  async #storedUser(claims: JwtClaims): Promise<User> {
+    if (!Object.hasOwn(claims, this.#options.userIdClaim)) throw namesNobody()
+    const record = await this.#findUser(claims)
+    if (record === null) throw userNotFound()
+    if (!record.isActive) throw userInactive()
+    return toUser(record)
+  }
+
+  #claimedUser(claims: JwtClaims): User {
+    const { userIdClaim, tokenUser: more } = this.#options
+    const claim = Object.hasOwn(claims, userIdClaim) ? claims[userIdClaim] : undefined
+    if (typeof claim !== 'number' && typeof claim !== 'string') throw namesNobody()
+    return tokenUser(this.#payloads.userIdOf(claims) ?? claim, claims, more)
+  }
+
+  async #findUser(claims: JwtClaims) {
+    const userId = this.#payloads.userIdOf(claims)
+    return userId === null ? null : this.#users.findById(userId)
+  }
+
+  /** simplejwt's AUTH_TOKEN_CLASSES: each type is tried, and the refusal names what each of them said. */
+  async #firstThatFits(token: string, types: readonly JwtType[]): Promise<JwtClaims> {
+    const tries: Array<readonly [JwtType, LatchkeyError]> = []
+    for (const type of types) {
+      try {
+        return (await this.verifyType(token, type)).claims
+      } catch (error) {
+        if (!isLatchkeyError(error, 'authentication_failed')) throw error
+        tries.push([type, error])
+      }
+    }
+    throw refusedByAll(tries)
+  }
+
+  async #decode(token: string): Promise<JwtClaims> {
+    const { audience, issuer } = this.#options
+    try {
+      const { payload } = await this.#keys.verify(token)
+      const result = checkClaims(payload, {
+        ...this.#times(),
+        audience: audience ?? undefined,
+        issuer: issuer ?? undefined,
+      })
+      if (result !== 'ok') throw refused(result)
+      return payload
+    } catch (error) {
+      throw error instanceof JwsError ? refused('invalid') : error
+    }
+  }
+
+  /**
+   * Returns since when tokens of the user count. A token without an id cannot have been revoked, and is refused for
+   * that next.
+   */
+  async #requireLive(payload: JwtClaims, mayHaveEnded: boolean): Promise<Date | null> {
+    const { jtiClaim } = this.#options
+    if (!Object.hasOwn(payload, jtiClaim)) return null
+    const { known, notBefore } = await this.#store.jwts.state(
+      this.#payloads.jtiOf(payload),
+      this.#payloads.userIdOf(payload) ?? '',
+    )
+    if (known === 'ended' && !mayHaveEnded) throw refused('blacklisted')
+    if (known === null && notBefore !== null && secondsOf(payload.iat) * 1000 <= notBefore.getTime()) {
+      throw refused('blacklisted')
+    }
+    return notBefore
+  }
+
+  #requireClaims(payload: JwtClaims): void {
+    const fault = checkExpiry(payload, 'exp', this.#times()) ?? checkJti(payload, this.#options.jtiClaim)
+    if (fault !== undefined) throw refused(fault)
+  }
+
+  #times() {
+    return { nowSeconds: this.#clock.nowMs() / 1000, leewaySeconds: this.#options.leewaySeconds }
+  }
+}

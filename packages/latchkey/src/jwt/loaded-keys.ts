@@ -1,0 +1,153 @@
+/**
+ * The store's signing keys in memory: which one signs at this moment, and which verify. The JWT service asks it for every
+ * token; the change feed makes it read again.
+ */
+import type { Clock } from '../clock.js'
+import type { Keyring } from '../crypto/keyring.js'
+import { LatchkeyError } from '../errors.js'
+import type { SigningKeyRecord, Store } from '../stores/store.js'
+import { verifyingKeyOf } from './jwks.js'
+import { type SigningKey, signingKey, type VerifyingKey } from './signing-key.js'
+
+interface LoadedKey {
+  readonly record: SigningKeyRecord
+  readonly verify: VerifyingKey
+  /** Unsealed when it first signs. */
+  sign: SigningKey | undefined
+}
+
+export class LoadedKeys {
+  readonly #store: Store
+  readonly #keyring: Keyring
+  readonly #clock: Clock
+  #keys: ReadonlyMap<string, LoadedKey> = new Map()
+  #isStale = true
+  #loading: Promise<void> | undefined
+  #nextEndMs = Number.POSITIVE_INFINITY
+
+  constructor(store: Store, keyring: Keyring, clock: Clock) {
+    this.#store = store
+    this.#keyring = keyring
+    this.#clock = clock
+    store.changes.subscribe(({ kind }) => {
+      if (kind === 'keys' || kind === 'all') this.#isStale = true
+    })
+  }
+
+  /** Makes what follows as the store has it at this moment. Undefined: it is already. */
+  ready(): Promise<void> | undefined {
+    this.#store.changes.catchUp()
+    // Who comes while it is being read waits too: what is in memory is known to be old.
+    if (this.#isStale) this.#loading ??= this.#load()
+    return this.#loading
+  }
+
+  /** The key that signs now. Throws `signing_key_missing`; `sealing_key_missing` when it cannot be opened. */
+  signing(): SigningKey {
+    const records = [...this.#keys.values()].map(({ record }) => record)
+    const record = signingAt(records, this.#clock.nowMs())
+    const key = record && this.#keys.get(record.kid)
+    if (key === undefined) {
+      const detail = 'there is no signing key: run `latchkey keys generate`'
+      throw new LatchkeyError('signing_key_missing', { detail })
+    }
+    key.sign ??= this.#unsealed(key)
+    return key.sign
+  }
+
+  /** The key with this `kid`, if its tokens are taken now. */
+  find(kid: string): readonly VerifyingKey[] {
+    const key = this.#keys.get(kid)
+    return key === undefined || hasRetired(key.record, this.#clock.nowMs()) ? [] : [key.verify]
+  }
+
+  /** All keys whose tokens are taken now, and those that will sign later. */
+  live(): readonly VerifyingKey[] {
+    const nowMs = this.#clock.nowMs()
+    return [...this.#keys.values()]
+      .filter(({ record }) => !hasRetired(record, nowMs))
+      .map(({ verify }) => verify)
+  }
+
+  /** True once after a key in memory has come to its end. One comparison. */
+  hasNewEnd(nowMs: number): boolean {
+    if (nowMs < this.#nextEndMs) return false
+    this.#nextEndMs = nextEndMs(this.#keys, nowMs)
+    return true
+  }
+
+  async #load(): Promise<void> {
+    try {
+      while (this.#isStale) {
+        // Set again by a change that comes while this reads.
+        this.#isStale = false
+        this.#take(await this.#store.keys.list())
+      }
+    } catch (error) {
+      this.#isStale = true
+      throw error
+    } finally {
+      this.#loading = undefined
+    }
+  }
+
+  #take(records: readonly SigningKeyRecord[]): void {
+    const keys = new Map<string, LoadedKey>()
+    const nowMs = this.#clock.nowMs()
+    for (const record of records) {
+      if (hasRetired(record, nowMs)) continue
+      const present = this.#keys.get(record.kid)
+      const isSame = present?.record.publicJwk === record.publicJwk
+      keys.set(
+        record.kid,
+        isSame ? { ...present, record } : { record, verify: importedKey(record), sign: undefined },
+      )
+    }
+    this.#keys = keys
+    this.#nextEndMs = nextEndMs(keys, nowMs)
+  }
+
+  #unsealed({ record: { kid, sealed }, verify: { algorithm, verifyWith } }: LoadedKey): SigningKey {
+    if (sealed === null) throw damaged(kid)
+    const key = this.#keyring.unseal(sealed, sealContext(kid), 'a signing key')
+    return signingKey({ algorithm, key, verifyingKey: verifyWith, kid })
+  }
+}
+
+/** The last active key that has no end; where all have one, the last active one. */
+export function signingAt(records: readonly SigningKeyRecord[], nowMs: number): SigningKeyRecord | undefined {
+  const active = records.filter((key) => key.activeFrom.getTime() <= nowMs && !hasRetired(key, nowMs))
+  return active.findLast(({ retiresAt }) => retiresAt === null) ?? active.at(-1)
+}
+
+export function hasRetired({ retiresAt }: SigningKeyRecord, nowMs: number): boolean {
+  return retiresAt !== null && retiresAt.getTime() <= nowMs
+}
+
+/** Binds a sealed private key to its `kid`, and tells it from a sealed token. */
+export function sealContext(kid: string): Uint8Array {
+  return Buffer.from(`latchkey signing key ${kid}`, 'utf8')
+}
+
+function nextEndMs(keys: ReadonlyMap<string, LoadedKey>, nowMs: number): number {
+  const ends = [...keys.values()].map(({ record }) => record.retiresAt?.getTime() ?? Number.POSITIVE_INFINITY)
+  return Math.min(Number.POSITIVE_INFINITY, ...ends.filter((endMs) => endMs > nowMs))
+}
+
+function importedKey({ kid, algorithm, publicJwk }: SigningKeyRecord): VerifyingKey {
+  const key = verifyingKeyOf(parsed(publicJwk))
+  if (key?.kid !== kid || key.algorithm !== algorithm) throw damaged(kid)
+  return key
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+function damaged(kid: string): LatchkeyError {
+  return new LatchkeyError('store_unavailable', { detail: `signing key ${kid} is damaged: retire it` })
+}

@@ -1,0 +1,54 @@
+/** Only with a token that was granted this. */
+import type { Identity } from '../identity.js'
+import { isScope, scopeMatcher } from '../tokens/scopes.js'
+import type { Permission } from './permission.js'
+
+/**
+ * The credential covers every one of these scopes (`any(hasScope('a'), hasScope('b'))` for one of them). Never allows
+ * nobody.
+ *
+ * Scopes restrict a credential; they give its owner no rights. So whoever acts as the user entirely is not restricted:
+ * a session, a password, a token with `scopes: null` (those of authtoken and knox), a JWT that says nothing of scopes.
+ * A JWT's `scope` (RFC 8693, 4.2: separated by blanks) or `scopes`, and the same of your own authenticators' `auth`,
+ * may be a text or a list of texts; there, anything else covers nothing.
+ *
+ * @throws TypeError for what is no scope, and for none
+ */
+export function hasScope(...required: readonly [string, ...string[]]): Permission<true> {
+  if (required.length === 0) throw new TypeError('hasScope: needs a scope')
+  for (const scope of required) {
+    if (!isScope(scope)) throw new TypeError(`hasScope: '${scope}' is not a scope`)
+  }
+  return Object.freeze({
+    name: `HasScope(${required.join(', ')})`,
+    requiresUser: true as const,
+    message: `This needs a token with the scope ${required.join(' ')}.`,
+    // RFC 6750, 3.1. No scope has a quote or a backslash in it.
+    challengeParameters: `error="insufficient_scope", scope="${required.join(' ')}"`,
+    allows: ({ user, auth }: Identity) => {
+      if (user === null) return false
+      const granted = scopesOf(auth)
+      return granted === null || required.every(scopeMatcher(granted))
+    },
+  })
+}
+
+const NOTHING: readonly string[] = Object.freeze([])
+
+/** What a credential is restricted to; null: nothing. */
+export function scopesOf(auth: unknown): readonly string[] | null {
+  if (typeof auth !== 'object' || auth === null) return null
+  if ('scope' in auth) return listOf(auth.scope)
+  if (!('scopes' in auth)) return null
+  return auth.scopes === null && isToken(auth) ? null : listOf(auth.scopes)
+}
+
+function listOf(claim: unknown): readonly string[] {
+  if (typeof claim === 'string') return claim.split(' ')
+  return Array.isArray(claim) ? claim : NOTHING
+}
+
+/** A `Token` rather than claims: issuers write null for an empty list as well. */
+function isToken(auth: object): boolean {
+  return 'policy' in auth && 'hint' in auth
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { RecentSecrets } from './recent-secrets.js'
+
+describe('RecentSecrets', () => {
+  it('forgets a secret within two generations of its last use', () => {
+    const recent = new RecentSecrets()
+    recent.get('other', 0)
+    recent.set('secret', 'key', 0)
+    expect(recent.get('secret', 9_999)).toBe('key')
+    expect(recent.get('secret', 10_000)).toBe('key')
+    expect(recent.get('other', 20_000)).toBeUndefined()
+    expect(recent.get('other', 30_000)).toBeUndefined()
+    expect(recent.size).toBe(0)
+    expect(recent.get('secret', 30_000)).toBeUndefined()
+  })
+
+  it('holds no more than two generations of 4096, and keeps what is in use', () => {
+    const recent = new RecentSecrets()
+    recent.get('', 0)
+    recent.set('used', 'key', 0)
+    for (let number = 0; number < 20_000; number += 1) {
+      recent.set(`secret ${number}`, 'key', 1)
+      expect(recent.get('used', 1)).toBe('key')
+    }
+    expect(recent.size).toBeLessThanOrEqual(2 * 4096)
+    expect(recent.get('secret 0', 1)).toBeUndefined()
+  })
+
+  it('keeps nothing for longer because the clock was set back', () => {
+    const recent = new RecentSecrets()
+    recent.get('', 1_000_000)
+    recent.set('secret', 'key', 1_000_000)
+    recent.get('', 0)
+    recent.get('', 10_000)
+    expect(recent.size).toBe(0)
+  })
+
+  it('does not keep long texts', () => {
+    const recent = new RecentSecrets()
+    recent.set('x'.repeat(257), 'key', 0)
+    expect(recent.size).toBe(0)
+  })
+})
