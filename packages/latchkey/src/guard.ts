@@ -21,7 +21,7 @@ export interface GuardPolicy {
 export type GuardedRequest = CredentialRequest & { readonly path: string }
 
 /**
- * Who asks, if they may. Answers synchronously when every step can (a hot token, no throttles).
+ * Who asks, if they may. Answers synchronously when every step can (a hot token, throttles that count here).
  * Throws or rejects with `throttled`, `authentication_failed`, `not_authenticated`, `permission_denied`,
  * `store_unavailable`.
  */
@@ -30,23 +30,25 @@ export function runGuard(
   request: GuardedRequest,
   services: Services,
 ): Identity | Promise<Identity> {
-  if (policy.throttles.length > 0) return runThrottledGuard(policy, request, services)
-  const identity = authenticate(policy.authentication, request, services, 0)
-  return identity instanceof Promise
-    ? identity.then((resolved) => authorize(policy, resolved, request))
-    : authorize(policy, identity, request)
+  const { authentication, throttles } = policy
+  const identify = () =>
+    after(authenticate(authentication, request, services, 0), (identity) =>
+      authorize(policy, identity, request),
+    )
+  if (throttles.length === 0) return identify()
+  const throttle = (stage: Throttle['stage'], identity: Identity | null) =>
+    applyThrottles(throttles, stage, request, identity, services.throttles, services.clock.nowMs())
+  return after(throttle('address', null), () =>
+    after(identify(), (identity) => after(throttle('identity', identity), () => identity)),
+  )
 }
 
-async function runThrottledGuard(
-  policy: GuardPolicy,
-  request: GuardedRequest,
-  services: Services,
-): Promise<Identity> {
-  const { throttles } = policy
-  await applyThrottles(throttles, 'address', request, null, services.counters, services.clock.nowMs())
-  const identity = authorize(policy, await authenticate(policy.authentication, request, services, 0), request)
-  await applyThrottles(throttles, 'identity', request, identity, services.counters, services.clock.nowMs())
-  return identity
+/** The next step: at once where the one before is done, else when it is. */
+function after<Value, Result>(
+  step: Value | Promise<Value>,
+  next: (value: Value) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return step instanceof Promise ? step.then(next) : next(step)
 }
 
 /** The first authenticator that recognises a credential decides; the first that throws ends the request. */

@@ -19,8 +19,10 @@ export {
   type TokenAuthenticationOptions,
   tokenAuthentication,
 } from './authenticators/token.js'
+export type { Broadcast } from './broadcast/broadcast.js'
 export { type Clock, systemClock } from './clock.js'
 export { Keyring, MIN_SECRET_LENGTH, type SecretSource } from './crypto/keyring.js'
+export { type JwksOptions, jwks } from './endpoints/jwks.js'
 export {
   type JwtCookieMode,
   type JwtEndpointOptions,
@@ -32,7 +34,6 @@ export {
   tokenRefreshSliding,
   tokenVerify,
 } from './endpoints/jwt.js'
-export { type JwksOptions, jwks } from './endpoints/jwks.js'
 export { type Knox, type KnoxLogin, type KnoxOptions, knox } from './endpoints/knox.js'
 export { type ObtainAuthTokenOptions, obtainAuthToken } from './endpoints/obtain-auth-token.js'
 export {

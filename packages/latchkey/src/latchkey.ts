@@ -20,8 +20,9 @@ import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
 import type { Services } from './services.js'
 import { type SessionOptions, SessionService } from './sessions/session-service.js'
-import type { Store, UserSource } from './stores/store.js'
+import type { CounterStore, Store, UserSource } from './stores/store.js'
 import type { Throttle } from './throttles/throttle.js'
+import { ThrottleCounters } from './throttles/throttle-counters.js'
 import type { TokenPolicy } from './tokens/token-policy.js'
 import { TokenService } from './tokens/token-service.js'
 import { LoginService } from './users/login-service.js'
@@ -48,6 +49,13 @@ export interface LatchkeyOptions {
   readonly permissions?: readonly Permission[]
   /** DRF's DEFAULT_THROTTLE_CLASSES. Default is none. */
   readonly throttles?: readonly Throttle[]
+  /**
+   * How long what this process's throttles allowed may be unknown to other processes, in seconds; default is 1. With 0
+   * the store decides every throttled request: exact, and a write each. Failed logins are always exact.
+   */
+  readonly throttleFlushSeconds?: number
+  /** Where throttles and failed logins are counted: `redisCounters(client)` of `latchkey/redis`. Default is the store. */
+  readonly counters?: CounterStore
   /** Default is JSON, form, multipart. */
   readonly parsers?: readonly Parser[]
   /** Default is JSON, then the HTML page. */
@@ -103,12 +111,15 @@ export interface Latchkey extends Services {
    * memory any more. Only needed with `users` and a cache: the store's own users publish their changes themselves.
    */
   userChanged(id: UserId): void
-  /** Writes the uses of tokens that are only counted so far, and releases the store. */
+  /** Writes the uses of tokens and the throttled requests that are only counted so far, and releases the store. */
   close(): Promise<void>
 }
 
 /** What `onError` is told when uses could not be written. */
 const FLUSH = Object.freeze({ method: 'FLUSH', path: 'last-used' })
+
+/** What `onError` is told when processes could not tell each other what they allowed. */
+const EXCHANGE = Object.freeze({ method: 'FLUSH', path: 'throttles' })
 
 const MEBIBYTE = 1024 * 1024
 const DEFAULT_CACHE_ENTRIES = 50_000
@@ -119,6 +130,7 @@ const DEFAULT_CACHE_ENTRIES = 50_000
  */
 export function createLatchkey(options: LatchkeyOptions): Latchkey {
   const { store, clock = systemClock, onError = logError, maxBodyBytes = MEBIBYTE } = options
+  const { counters = store.counters } = options
   if (options.secret === undefined) {
     throw new TypeError('secret: is missing; set LATCHKEY_SECRET to at least 32 random characters')
   }
@@ -148,7 +160,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     login: new LoginService({
       users: userSource,
       passwords,
-      counters: store.counters,
+      counters,
       clock,
       rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
       emit,
@@ -168,7 +180,13 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
           }),
     signingKeys,
     userSource,
-    counters: store.counters,
+    counters,
+    throttles: new ThrottleCounters({
+      counters,
+      clock,
+      throttleFlushSeconds: options.throttleFlushSeconds,
+      onTrouble: (error) => onError(error, EXCHANGE),
+    }),
     clock,
     isTrustedProxy: trustedProxies(options.trustedProxies ?? []),
   })
@@ -206,6 +224,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     },
     close: async () => {
       // A store that is in trouble is closed all the same; what was counted in the last seconds is then lost.
+      await services.throttles.flush()
       await services.tokens.flushUses().catch((error: unknown) => onError(error, FLUSH))
       await store.close()
     },

@@ -6,6 +6,7 @@ import type { JwtService } from './jwt/jwt-service.js'
 import type { SigningKeys } from './jwt/signing-keys.js'
 import type { SessionService } from './sessions/session-service.js'
 import type { CounterStore, UserSource } from './stores/store.js'
+import type { ThrottleCounters } from './throttles/throttle-counters.js'
 import type { TokenService } from './tokens/token-service.js'
 import type { LoginService } from './users/login-service.js'
 
@@ -18,7 +19,10 @@ export interface Services {
   /** Those that sign JWTs where `jwt.keys` is `'store'`. */
   readonly signingKeys: SigningKeys
   readonly userSource: UserSource
+  /** Where failed logins and throttles are counted. */
   readonly counters: CounterStore
+  /** What the throttles of routes ask: `counters`, once per interval. */
+  readonly throttles: ThrottleCounters
   readonly clock: Clock
   readonly isTrustedProxy: TrustedProxies
 }

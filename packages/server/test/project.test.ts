@@ -52,7 +52,7 @@ describe('a new project', () => {
   it('passes its own tests', () => {
     const { status, output } = run('npm', ['test'])
     expect(status, output).toBe(0)
-    expect(output).toMatch(/(# |ℹ )pass 3\n(# |ℹ )fail 0/)
+    expect(output).toMatch(/(# |ℹ )pass 4\n(# |ℹ )fail 0/)
   })
 
   it('passes strict type checks', () => {
@@ -64,7 +64,8 @@ describe('a new project', () => {
     const latchkey = join(project, 'node_modules/.bin/latchkey')
     expect(run(latchkey, ['migrate'])).toEqual({
       status: 0,
-      output: 'Applied 0001-initial\nApplied 0002-jwts\nApplied 0003-personal-tokens\nApplied 0004-signing-keys\n',
+      output:
+        'Applied 0001-initial\nApplied 0002-jwts\nApplied 0003-personal-tokens\nApplied 0004-signing-keys\nApplied 0005-counter-counts\n',
     })
     expect(run(latchkey, ['check'])).toEqual({ status: 0, output: 'System check identified no issues.\n' })
     expect(run(latchkey, ['settings']).output).toMatch(

@@ -49,6 +49,8 @@ const PATTERNS: Readonly<Record<string, string>> = {
   '64 hex': '[0-9a-f]{64}',
   '8 hex': '[0-9a-f]{8}',
   '4 hex': '[0-9a-f]{4}',
+  'personal token': 'lk_pat_[0-9A-Za-z]{39}',
+  '4 letters': '[0-9A-Za-z]{4}',
   kid: '[\\w-]{43}',
   time: '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(?:\\.\\d{3})?Z',
   version: '\\d+\\.\\d+\\.\\d+',
@@ -186,6 +188,8 @@ function generalized(line: string): string {
     .replace(/\b[0-9a-f]{64}\b/g, '<64 hex>')
     .replace(/\b[0-9a-f]{40}\b/g, '<40 hex>')
     .replace(new RegExp(PATTERNS.time ?? '', 'g'), '<time>')
+    .replace(/lk_pat_[0-9A-Za-z]{39}/g, '<personal token>')
+    .replace(/lk_pat_…[0-9A-Za-z]{4}/g, 'lk_pat_…<4 letters>')
     .replace(/…[0-9a-f]{4}/g, '…<4 hex>')
 }
 

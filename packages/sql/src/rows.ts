@@ -114,7 +114,9 @@ export function useOf(row: Selectable<TokenUsesTable>): TokenUse {
 }
 
 /** The columns of a token that are named. */
-export function changedTokenColumns(changes: TokenChanges): Partial<Insertable<TokensTable>> {
+export function changedTokenColumns(
+  changes: TokenChanges,
+): Partial<Pick<Insertable<TokensTable>, 'name' | 'scopes' | 'allowed_addresses' | 'expires_at'>> {
   const { name, scopes, allowedAddresses, expiresAt } = changes
   return {
     ...(name !== undefined && { name }),

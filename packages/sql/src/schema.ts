@@ -76,7 +76,9 @@ export interface CounterEventsTable {
   id: Generated<number>
   key: string
   at: number
-  /** When the event stops to count. */
+  /** So many events at that moment. */
+  count: Generated<number>
+  /** When they stop to count. */
   ends_at: number
 }
 

@@ -6,7 +6,7 @@ import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, RouteMatch } from '../request.js'
 import { fromFetch, toResponse } from './fetch.js'
-import { incomingHeader } from './node-http.js'
+import { fromIncoming, incomingHeader } from './node-http.js'
 
 /** What `hono.guard` puts into the context: `context.var.user`, `context.var.auth`. */
 export interface HonoVariables<P extends readonly Permission[]> {
@@ -31,7 +31,7 @@ function guard<const P extends readonly Permission[]>(
 ): MiddlewareHandler<HonoVariables<P>> {
   const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
   return async (context, next) => {
-    const outcome = gate(fromHono(context))
+    const outcome = gate(headOf(context))
     const { identity, refusal } = outcome instanceof Promise ? await outcome : outcome
     if (refusal !== null) return toResponse(refusal, context.req.method)
     context.set('user', identity.user)
@@ -54,7 +54,7 @@ function route<const P extends readonly Permission[]>(
   return (context) => {
     const settle = ({ identity, refusal }: GateOutcome<IdentityBehind<P>>) =>
       refusal === null ? handler(context, identity) : toResponse(refusal, context.req.method)
-    const outcome = gate(fromHono(context))
+    const outcome = gate(headOf(context))
     return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
   }
 }
@@ -64,9 +64,20 @@ function route<const P extends readonly Permission[]>(
  * `Headers`. Other runtimes have neither.
  */
 function fromHono(context: Context): HttpRequest {
-  const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage }
-  if (incoming?.socket === undefined) return fromFetch(context.req.raw)
+  const incoming = incomingOf(context)
+  if (incoming === null) return fromFetch(context.req.raw)
   return fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name))
+}
+
+/** For a guard, which reads no body: then Node's request is enough, and a `Request` need not be made of it. */
+function headOf(context: Context): HttpRequest {
+  const incoming = incomingOf(context)
+  return incoming === null ? fromFetch(context.req.raw) : fromIncoming(incoming)
+}
+
+function incomingOf(context: Context): IncomingMessage | null {
+  const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage }
+  return incoming?.socket === undefined ? null : incoming
 }
 
 export const hono = Object.freeze({ endpoint, guard, route })

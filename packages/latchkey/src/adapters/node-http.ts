@@ -29,7 +29,8 @@ export function writeResponse(
   response.statusCode = answer.status
   for (const [name, value] of answer.headers) response.appendHeader(name, value)
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
-  if (body !== null || (answer.status !== 204 && answer.status !== 304)) response.setHeader('Content-Length', body?.length ?? 0)
+  if (body !== null || (answer.status !== 204 && answer.status !== 304))
+    response.setHeader('Content-Length', body?.length ?? 0)
   if (answer.status === 413) response.setHeader('Connection', 'close')
   response.end(method === 'HEAD' ? undefined : (body ?? undefined))
 }

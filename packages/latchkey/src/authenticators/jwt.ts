@@ -88,9 +88,9 @@ function fromCookie(
   if (token === '') return null
   const identity = jwts.authenticate(token, tokenTypes, origin)
   if (SAFE_METHODS.has(request.method)) return identity
-  const csrf = { sessions: services.sessions, secure: secure || request.secure }
+  const { sessions } = services
   return Promise.resolve(identity).then(async (known) => {
-    await requireCsrf(request, csrf)
+    await requireCsrf(request, { sessions, secure: secure || request.secure, formField: 'last' })
     return known
   })
 }

@@ -9,21 +9,31 @@ export interface CsrfContext {
   readonly sessions: SessionService
   /** Whether the browser speaks TLS, whatever a proxy in between speaks. */
   readonly secure: boolean
+  /**
+   * `first`: as in DRF any body is parsed, and the field of a form counts before the header. `last`: a body is read only
+   * if it is a form and there is no header, so that a guard leaves it to the handler behind it.
+   */
+  readonly formField: 'first' | 'last'
 }
 
 /** Throws `permission_denied` for a method that changes something, without the CSRF token or from elsewhere. */
 export async function requireCsrf(
   request: CredentialRequest,
-  { sessions, secure }: CsrfContext,
+  { sessions, secure, formField }: CsrfContext,
 ): Promise<void> {
+  const { csrfHeaderName: headerName } = sessions
   refuse(
     await csrfFailure({
       method: request.method,
       secure,
       header: (name) => request.header(name),
       cookie: request.cookie(sessions.csrfCookieName),
-      headerName: sessions.csrfHeaderName,
-      formField: () => csrfField(request),
+      headerName,
+      formField: async () => {
+        if (formField === 'first') return fieldOf(request, await request.data())
+        const isWanted = request.header(headerName) === undefined && isForm(request)
+        return isWanted ? fieldOf(request, await request.data()) : ''
+      },
     }),
   )
 }
@@ -37,11 +47,13 @@ function refuse(failure: string | null): void {
   if (failure !== null) throw new LatchkeyError('permission_denied', { message: `CSRF Failed: ${failure}` })
 }
 
-/** Only a form has fields, but as in DRF any body is parsed here: what cannot be parsed is refused as such. */
-async function csrfField(request: CredentialRequest): Promise<string> {
-  const data = await request.data()
+function isForm(request: CredentialRequest): boolean {
   const type = request.header('content-type') ?? ''
-  if (!/^(application\/x-www-form-urlencoded|multipart\/form-data)/i.test(type)) return ''
+  return /^(application\/x-www-form-urlencoded|multipart\/form-data)/i.test(type)
+}
+
+function fieldOf(request: CredentialRequest, data: unknown): string {
+  if (!isForm(request)) return ''
   if (typeof data !== 'object' || data === null || !Object.hasOwn(data, 'csrfmiddlewaretoken')) return ''
   const field: unknown = Reflect.get(data, 'csrfmiddlewaretoken')
   return typeof field === 'string' ? field : ''

@@ -15,7 +15,7 @@ export function sessionAuthentication(): Authenticator {
       const secret = request.cookie(sessions.cookieName)
       const user = secret === undefined ? null : await sessions.verify(secret)
       if (user === null) return null
-      await requireCsrf(request, { sessions, secure: request.secure })
+      await requireCsrf(request, { sessions, secure: request.secure, formField: 'first' })
       return { user, auth: null }
     },
   } satisfies Authenticator)

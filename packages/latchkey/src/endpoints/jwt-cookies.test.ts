@@ -168,6 +168,17 @@ describe('JWTs in cookies', () => {
     expect(await whoami({ method: 'GET' })).toMatchObject({ status: 200, body: '{"user":"vitor"}' })
   })
 
+  it('are not on the HTML page either, which shows headers', async () => {
+    for (const answer of [
+      await browser.logIn({ ...OWN_PAGE, accept: 'text/html' }),
+      await browser.ask('/refresh/', { headers: { ...browser.own, accept: 'text/html' } }),
+    ]) {
+      expect(answer).toMatchObject({ status: 200, body: expect.stringContaining('Set-Cookie') })
+      expect(answer.setCookies).toHaveLength(3)
+      for (const name of [ACCESS, REFRESH]) expect(answer.body).not.toContain(browser.jar.get(name))
+    }
+  })
+
   it('are set for pages of this host alone: nobody is logged in as somebody else', async () => {
     for (const [headers, detail] of [
       [
@@ -385,6 +396,40 @@ describe('JWTs in cookies', () => {
       expect((await browser.latchkey.handler(view)(request)).status).toBe(401)
     }
   })
+})
+
+it('leave the body to the handler behind a guard', async () => {
+  const browser = new Browser({ cookies: { secure: false } })
+  const user = await browser.latchkey.users.create({ username: 'vitor' })
+  const { access } = await browser.jwts.issuePair(user)
+  const latchkey = createLatchkey({
+    store: browser.store,
+    secret: 'a secret of at least thirty-two characters',
+    clock: browser.clock,
+    authentication: [jwtAuthentication({ cookies: true })],
+    jwt: { signingKey: key, cookies: { secure: false } },
+  })
+  const token = 'c'.repeat(32)
+  const request = fakeRequest({
+    method: 'POST',
+    headers: {
+      cookie: `jwt_access=${access}; csrftoken=${token}`,
+      'x-csrftoken': token,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+  })
+  const unread = { ...request, body: () => Promise.reject(new Error('the body was read')) }
+  expect(await latchkey.gate()(unread)).toMatchObject({ identity: { user: { username: 'vitor' } } })
+  const withoutHeader = {
+    ...unread,
+    header: (name: string) =>
+      name === 'x-csrftoken'
+        ? undefined
+        : name === 'content-type'
+          ? 'application/json'
+          : request.header(name),
+  }
+  expect(await latchkey.gate()(withoutHeader)).toMatchObject({ identity: null, refusal: { status: 403 } })
 })
 
 describe('JWTs in cookies, other settings', () => {

@@ -59,7 +59,7 @@ async function withRefreshCookie(
   const { jwts, sessions } = context
   const token = request.cookie(jwts.options.cookies.refreshName) ?? ''
   if (token === '') throw new LatchkeyError('not_authenticated')
-  await requireCsrf(request, { sessions, secure: isSecure(request, context) })
+  await requireCsrf(request, { sessions, secure: isSecure(request, context), formField: 'last' })
   try {
     return await use(token)
   } catch (error) {

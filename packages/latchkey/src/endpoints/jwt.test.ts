@@ -6,6 +6,7 @@ import { signingKey } from '../jwt/signing-key.js'
 import { createLatchkey, type Latchkey } from '../latchkey.js'
 import { argon2id } from '../passwords/argon2id.js'
 import { memoryStore } from '../stores/memory.js'
+import type { Store } from '../stores/store.js'
 import { fakeRequest } from '../testing/fake-request.js'
 import { fixedClock } from '../testing/fixed-clock.js'
 import { apiView } from '../views/api-view.js'
@@ -19,11 +20,13 @@ describe('JWT endpoints', () => {
   const clock = fixedClock()
   let events: LatchkeyEvent[]
   let latchkey: Latchkey
+  let store: Store
 
   const start = async (options: Partial<JwtOptions> = {}) => {
     events = []
+    store = memoryStore()
     latchkey = createLatchkey({
-      store: memoryStore(),
+      store,
       secret: 'a secret of at least thirty-two characters',
       clock,
       passwords: { preferred: argon2id({ memoryKib: 512, passes: 1 }) },
@@ -131,5 +134,27 @@ describe('JWT endpoints', () => {
     const second = await post(tokenObtainPair(), { ...CREDENTIALS, password: 'another sesame 2' })
     expect(await hello(second.body.access)).toBe(200)
     expect(await hello((await post(tokenRefresh(), second.body)).body.access)).toBe(200)
+  })
+
+  it('give nothing to a login with the old password that is under way when the new one is set', async () => {
+    const { findByUsername } = store.users
+    store.users.findByUsername = async (username) => {
+      const record = await findByUsername(username)
+      clock.advance(0.1)
+      await latchkey.users.setPassword(1, 'another sesame 2')
+      clock.advance(0.1)
+      return record
+    }
+    for (const view of [tokenObtainPair(), tokenObtainSliding()]) {
+      expect(await post(view, CREDENTIALS)).toEqual({
+        status: 401,
+        body: { detail: 'No active account found with the given credentials' },
+      })
+      await latchkey.users.setPassword(1, CREDENTIALS.password)
+    }
+    store.users.findByUsername = findByUsername
+    expect((await post(tokenObtainPair(), CREDENTIALS)).status).toBe(200)
+    const kinds = events.map(({ kind }) => kind).filter((kind) => kind.startsWith('user_'))
+    expect(kinds).toEqual(['user_login_failed', 'user_login_failed', 'user_logged_in'])
   })
 })

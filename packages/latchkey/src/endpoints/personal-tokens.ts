@@ -124,16 +124,12 @@ export function personalTokens(options: PersonalTokensOptions = {}): PersonalTok
       },
       async delete(request, { tokens }) {
         const token = await ownToken(request, tokens, policy)
-        const quietSeconds = request.query.get('force') === 'true' ? 0 : QUIET_SECONDS
-        await tokens.finishRotation(token, { quietSeconds })
+        await tokens.finishRotation(token, { ifQuiet: request.query.get('force') !== 'true' })
         return response(undefined, { status: 204 })
       },
     }),
   })
 }
-
-/** Who has not used an old secret for an hour is taken to have the new one. */
-const QUIET_SECONDS = 3600
 
 const DEFAULT_TTL_SECONDS = 90 * 86_400
 

@@ -89,8 +89,16 @@ export class JwtKeys {
       })
     } catch (error) {
       const [kid] = unknown
-      if (!(error instanceof JwsError) || kid === undefined || this.#remote === null) throw error
-      return this.#remote.find(kid).then((keys) => verifyJws(token, keys))
+      if (!(error instanceof JwsError) || kid === undefined) throw error
+      return this.#verifyUnknown(token, kid)
     }
+  }
+
+  /** Once more, after asking for the key where it can be. */
+  async #verifyUnknown(token: string, kid: string): Promise<VerifiedJws> {
+    await this.#stored?.readAgain()
+    const stored = this.#stored?.find(kid) ?? []
+    const keys = stored.length > 0 || this.#remote === null ? stored : await this.#remote.find(kid)
+    return verifyJws(token, keys)
   }
 }

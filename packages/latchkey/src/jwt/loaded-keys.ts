@@ -16,6 +16,8 @@ interface LoadedKey {
   sign: SigningKey | undefined
 }
 
+const READ_AGAIN_MS = 1000
+
 export class LoadedKeys {
   readonly #store: Store
   readonly #keyring: Keyring
@@ -24,6 +26,7 @@ export class LoadedKeys {
   #isStale = true
   #loading: Promise<void> | undefined
   #nextEndMs = Number.POSITIVE_INFINITY
+  #readAtMs = Number.NEGATIVE_INFINITY
 
   constructor(store: Store, keyring: Keyring, clock: Clock) {
     this.#store = store
@@ -40,6 +43,16 @@ export class LoadedKeys {
     // Who comes while it is being read waits too: what is in memory is known to be old.
     if (this.#isStale) this.#loading ??= this.#load()
     return this.#loading
+  }
+
+  /**
+   * Reads again because a token names a key that is not here: where changes arrive late, another process may have made
+   * it. Undefined when they were read less than a second ago, so that invented kids cost next to nothing.
+   */
+  readAgain(): Promise<void> | undefined {
+    if (this.#clock.nowMs() - this.#readAtMs < READ_AGAIN_MS) return undefined
+    this.#isStale = true
+    return this.ready()
   }
 
   /** The key that signs now. Throws `signing_key_missing`; `sealing_key_missing` when it cannot be opened. */
@@ -81,6 +94,7 @@ export class LoadedKeys {
       while (this.#isStale) {
         // Set again by a change that comes while this reads.
         this.#isStale = false
+        this.#readAtMs = this.#clock.nowMs()
         this.#take(await this.#store.keys.list())
       }
     } catch (error) {

@@ -226,6 +226,31 @@ describe('signing keys of the store', () => {
     await expect(jwts.issuePair(user)).resolves.toHaveProperty('access')
   })
 
+  it('are found too where changes of other processes arrive late, and read once a second at most for invented kids', async () => {
+    await keys.generate()
+    const late = { ...store, changes: { subscribe: () => () => undefined, catchUp: () => undefined } }
+    const other = createLatchkey({ store: late, secret: SECRET, clock, jwt: { keys: 'store' } }).jwts
+    const who = async (token: string) => (await other?.authenticate(token, ['access']))?.user?.username
+    expect(await who((await jwts.issuePair(user)).access)).toBe('vitor')
+    await rotateNow()
+    expect(await who((await jwts.issuePair(user)).access)).toBe('vitor')
+
+    let reads = 0
+    const { list } = store.keys
+    store.keys.list = () => {
+      reads += 1
+      return list()
+    }
+    clock.advance(1)
+    for (let number = 0; number < 1000; number += 1) {
+      const stranger = signingKey({ algorithm: 'HS256', key: SECRET, kid: `invented ${number}` })
+      await expect(who(signJws({ exp: 4e9 }, stranger))).rejects.toMatchObject({
+        code: 'authentication_failed',
+      })
+    }
+    expect(reads).toBe(1)
+  })
+
   it('that cannot be read refuse nobody as a bad token', async () => {
     await keys.generate()
     const { access } = await jwts.issuePair(user)

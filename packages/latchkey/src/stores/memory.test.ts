@@ -10,7 +10,10 @@ describe('memoryStore()', () => {
     const store = memoryStore({ externalUsers: true })
     expect(await store.tokens.insertOrGet(newToken('3f2a-text', 1))).toMatchObject({ kind: 'created' })
     const [token] = await store.tokens.list({ userId: '3f2a-text' })
-    expect(token && (await store.tokens.findByDigest(token.digest))).toEqual({ token, user: null })
+    expect(token && (await store.tokens.findByDigest(token.digest))).toMatchObject({
+      token: { id: token?.id },
+      user: null,
+    })
   })
 
   it('forgets counters that nobody asks about any more', async () => {

@@ -106,6 +106,9 @@ export interface TokenRecord {
   readonly previous: PreviousSecret | null
 }
 
+/** A token as it is found by its secret, by whoever holds that: what is sealed is not read. */
+export type FoundToken = Omit<TokenRecord, 'sealed'>
+
 /** What is kept of a secret that a rotation replaced. */
 export interface PreviousSecret {
   readonly digest: Uint8Array
@@ -176,7 +179,7 @@ export interface TokenStore {
    * The token with this digest, or whose previous secret has it, and, when users live in this store, its user. One
    * statement. Expired tokens and tokens of inactive users are returned: the service judges.
    */
-  findByDigest(digest: Uint8Array): Promise<{ token: TokenRecord; user: UserRecord | null } | null>
+  findByDigest(digest: Uint8Array): Promise<{ token: FoundToken; user: UserRecord | null } | null>
   findById(id: number): Promise<TokenRecord | null>
   /**
    * Inserts, unless a rule says no: see `TokenInsertion`. With `onePerUser`, of any number of concurrent callers, in any
@@ -361,6 +364,19 @@ export interface CounterLimit {
   readonly periodSeconds: number
 }
 
+/** So many events at one moment. */
+export interface CounterEvents {
+  readonly atMs: number
+  readonly count: number
+}
+
+/** What one process allowed under a key since it last told. */
+export interface CounterNews {
+  readonly key: string
+  readonly limit: CounterLimit
+  readonly events: readonly CounterEvents[]
+}
+
 /** How often things happened lately: the memory of throttles. */
 export interface CounterStore {
   /**
@@ -372,6 +388,13 @@ export interface CounterStore {
   hit(key: string, limit: CounterLimit, nowMs: number): Promise<{ allowed: boolean; waitSeconds: number }>
   /** As `hit`, but records nothing: whether one more event would be allowed. */
   peek(key: string, limit: CounterLimit, nowMs: number): Promise<{ allowed: boolean; waitSeconds: number }>
+  /**
+   * Records events that were allowed already, however many there are, and answers with what it then knows of each key,
+   * in the batch's order: the events less than a period before or after `nowMs`, oldest first and those of one moment
+   * together; of them only the youngest that it takes to reach `maxCount`. `hit` and `peek` count them like their own.
+   * The batch is one atomic change; after a rejection it may have been recorded all the same.
+   */
+  merge(batch: readonly CounterNews[], nowMs: number): Promise<ReadonlyArray<readonly CounterEvents[]>>
   /** Forgets the key. */
   clear(key: string): Promise<void>
 }

@@ -1,7 +1,7 @@
 /** What a throttle is, and how the guard asks several: all are counted, the longest wait is the answer. */
 import type { Identity } from '../identity.js'
 import { type Rate, throttledError } from '../rates.js'
-import type { CounterStore } from '../stores/store.js'
+import type { ThrottleCounters } from './throttle-counters.js'
 
 /** What a throttle may look at. */
 export interface ThrottledRequest {
@@ -22,31 +22,38 @@ export interface Throttle {
   key(request: ThrottledRequest, identity: Identity | null): string | null
 }
 
-/** Counts the request with every throttle of a stage. Throws `throttled` with the longest wait of those that refuse. */
-export async function applyThrottles(
+/**
+ * Counts the request with every throttle of a stage. Throws `throttled` with the longest wait of those that refuse; or
+ * rejects, where the store is asked.
+ */
+export function applyThrottles(
   throttles: readonly Throttle[],
   stage: Throttle['stage'],
   request: ThrottledRequest,
   identity: Identity | null,
-  counters: CounterStore,
+  counters: ThrottleCounters,
   nowMs: number,
-): Promise<void> {
-  let longestWaitSeconds = 0
+): void | Promise<void> {
+  const waits: Array<number | Promise<number>> = []
   for (const throttle of throttles) {
     const key = throttle.stage === stage ? throttle.key(request, identity) : null
     if (key === null) continue
     const { maxCount, periodSeconds } = throttle.rate
     // With the rate in the name, `100/min` and `1000/day` of one kind count on their own.
-    const counter = `${throttle.name}:${maxCount}/${periodSeconds}:${key}`
-    const { allowed, waitSeconds } = await counters.hit(counter, throttle.rate, nowMs)
-    if (!allowed) longestWaitSeconds = Math.max(longestWaitSeconds, waitSeconds, Number.MIN_VALUE)
+    waits.push(counters.hit(`${throttle.name}:${maxCount}/${periodSeconds}:${key}`, throttle.rate, nowMs))
   }
-  if (longestWaitSeconds > 0) throw throttledError(longestWaitSeconds)
+  if (waits.every((seconds) => typeof seconds === 'number')) refuseOver(waits)
+  else return Promise.all(waits).then(refuseOver)
 }
 
 /** The key of whoever asks: the user where there is one, else the address. */
 export function identityKey(request: ThrottledRequest, identity: Identity | null): string {
   return identity?.user ? `user:${identity.user.id}` : `address:${request.address}`
+}
+
+function refuseOver(waitsSeconds: readonly number[]): void {
+  const longest = Math.max(0, ...waitsSeconds)
+  if (longest > 0) throw throttledError(longest)
 }
 
 /** A rate that must be there. */

@@ -57,9 +57,12 @@ export interface RotateOptions {
 }
 
 export interface FinishOptions {
-  /** For how long nobody must have used the previous secret; 0: end it whoever uses it. Default is 0. */
-  readonly quietSeconds?: number
+  /** True: not while somebody uses the previous secret. Default is false. */
+  readonly ifQuiet?: boolean
 }
+
+/** Who has not used a previous secret for an hour is taken to have the new one. */
+const QUIET_MS = 3_600_000
 
 /** Which tokens: all of these that are given must fit. */
 export interface TokenSelection {
@@ -206,15 +209,14 @@ export class TokenService {
 
   /**
    * Ends the overlap of a rotation now: the previous secret is refused from the moment this resolves. False when there
-   * was none. Throws `conflict` when it was used within `quietSeconds`: somebody still has it, and would be cut off.
+   * was none. Throws `conflict` where `ifQuiet` asks and it was used within the last hour: somebody would be cut off.
    */
-  async finishRotation(token: Token | number, { quietSeconds = 0 }: FinishOptions = {}): Promise<boolean> {
+  async finishRotation(token: Token | number, { ifQuiet = false }: FinishOptions = {}): Promise<boolean> {
     const id = idOfToken(token)
-    const use = quietSeconds > 0 ? (await this.get(id))?.previousUse : null
-    const lastUsedMs = use?.lastUsedAt?.getTime() ?? Number.NEGATIVE_INFINITY
-    if (lastUsedMs > this.#clock.nowMs() - quietSeconds * 1000) {
-      const when = new Date(lastUsedMs).toISOString()
-      const message = `The previous secret is still in use: at ${when} from ${use?.lastUsedAddress ?? 'somewhere'}.`
+    const use = ifQuiet ? (await this.get(id))?.previousUse : null
+    if (use?.lastUsedAt && use.lastUsedAt.getTime() > this.#clock.nowMs() - QUIET_MS) {
+      const where = use.lastUsedAddress === null ? '' : ` from ${use.lastUsedAddress}`
+      const message = `The previous secret is still in use: at ${use.lastUsedAt.toISOString()}${where}.`
       throw new LatchkeyError('conflict', { message })
     }
     return this.#store.tokens.dropPrevious(id)

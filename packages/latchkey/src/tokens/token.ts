@@ -1,6 +1,6 @@
 /** A token as everybody above the stores sees it: DRF's `request.auth`. */
 import type { UserId } from '../identity.js'
-import type { TokenRecord, TokenUse } from '../stores/store.js'
+import type { FoundToken, TokenRecord, TokenUse } from '../stores/store.js'
 
 /** An opaque credential we issued, without its secret. */
 export interface Token {
@@ -37,7 +37,7 @@ export interface ListedToken extends Token {
 }
 
 /** The public part of a stored token: no digest, nothing sealed. */
-export function toToken(record: TokenRecord): Token {
+export function toToken(record: FoundToken): Token {
   const { id, policy, userId, hint, name, allowedAddresses, createdAt, expiresAt } = record
   // Frozen: what is compiled from it is kept with it.
   const scopes = record.scopes && Object.freeze([...record.scopes])

@@ -53,7 +53,12 @@ export const CHECKS: readonly Check[] = Object.freeze([
     "write `secure: process.env.NODE_ENV === 'production'`: then the cookies are safe here and work there",
     true,
   ),
-  check('E007', 'error', keyProblem, '`latchkey keys list` prints the keys, `latchkey keys rotate` makes one'),
+  check(
+    'E007',
+    'error',
+    keyProblem,
+    '`latchkey keys list` prints the keys, `latchkey keys rotate` makes one',
+  ),
   variablesCheck(),
   deploy('W002', isNotProduction, 'set NODE_ENV=production: then no secret is made up'),
   deploy(

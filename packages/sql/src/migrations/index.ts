@@ -4,10 +4,12 @@ import * as initial from './0001-initial.js'
 import * as jwts from './0002-jwts.js'
 import * as personalTokens from './0003-personal-tokens.js'
 import * as signingKeys from './0004-signing-keys.js'
+import * as counterCounts from './0005-counter-counts.js'
 
-export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+export const MIGRATIONS = {
   '0001-initial': initial,
   '0002-jwts': jwts,
   '0003-personal-tokens': personalTokens,
   '0004-signing-keys': signingKeys,
-}
+  '0005-counter-counts': counterCounts,
+} satisfies Readonly<Record<string, Migration>>

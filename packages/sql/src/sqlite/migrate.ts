@@ -1,31 +1,13 @@
 /** Brings a database to the newest schema: Kysely's Migrator under SQLite's own write lock. */
 import { Kysely, Migrator, SqliteDialect } from 'kysely'
 import { MIGRATIONS } from '../migrations/index.js'
+import { type AppliedMigration, type MigrationState, stateAfter } from '../migrations/state.js'
 import type { Database } from './driver.js'
 
 const TABLE = 'latchkey_migrations'
 
-export interface AppliedMigration {
-  readonly name: string
-  readonly appliedAt: Date
-}
-
-export interface MigrationState {
-  readonly applied: readonly AppliedMigration[]
-  /** Names that this version has and the database has not. */
-  readonly pending: readonly string[]
-  /** Names that the database has and this version does not know: a newer version was here. */
-  readonly unknown: readonly string[]
-}
-
 export function migrationState(database: Database): MigrationState {
-  const applied = appliedMigrations(database)
-  const names = new Set(applied.map(({ name }) => name))
-  return {
-    applied,
-    pending: Object.keys(MIGRATIONS).filter((name) => !names.has(name)),
-    unknown: [...names].filter((name) => !(name in MIGRATIONS)),
-  }
+  return stateAfter(appliedMigrations(database))
 }
 
 function appliedMigrations(database: Database): AppliedMigration[] {

@@ -1,7 +1,7 @@
 /** `sqlite(path)`: every store on one SQLite file, which any number of processes may share. */
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { Store } from 'latchkey'
-import { MIGRATIONS } from '../migrations/index.js'
+import { listed } from '../migrations/state.js'
 import type { Schema } from '../schema.js'
 import { Changes } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
@@ -70,9 +70,7 @@ export function storeOn(connection: Connection): SqliteStore {
     changes,
     migrate: () => connection.migrate(),
     async migrations() {
-      const { applied } = connection.attempt(() => migrationState(connection.database))
-      const appliedAt = new Map(applied.map((migration) => [migration.name, migration.appliedAt]))
-      return Object.keys(MIGRATIONS).map((name) => ({ name, appliedAt: appliedAt.get(name) ?? null }))
+      return listed(connection.attempt(() => migrationState(connection.database)))
     },
     close: () => connection.close(),
   }

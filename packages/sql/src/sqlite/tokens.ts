@@ -90,8 +90,9 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
       const statement = connection.prepared(externalUsers ? FIND_ALONE : FIND_WITH_USER).expand()
       const found = statement.get(digest, digest) as Found | undefined
       if (!found) return null
-      const { tokens: token, users: user } = found
-      return { token: tokenOf(token), user: user && user.id !== null ? userOf(user) : null }
+      const { tokens: row, users: user } = found
+      const { sealed, ...token } = tokenOf(row)
+      return { token, user: user && user.id !== null ? userOf(user) : null }
     }),
     findById: connection.method((id) => {
       const [row] = connection.query(tokens.where('id', '=', id).compile())

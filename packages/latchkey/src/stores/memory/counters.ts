@@ -1,10 +1,10 @@
-/** The memory store's counters: one sorted list of times per key. */
+/** The memory store's counters: one sliding window per key. */
+import { SlidingWindow } from '../sliding-window.js'
 import type { CounterLimit, CounterStore } from '../store.js'
 import { methodsOf, type Tables } from './tables.js'
 
-interface CounterEvents {
-  /** Ascending. */
-  readonly timesMs: number[]
+interface Counter {
+  readonly window: SlidingWindow
   /** When the youngest event stops to count. */
   endMs: number
 }
@@ -12,22 +12,28 @@ interface CounterEvents {
 /** How far the clocks of callers may lie apart before an old event is forgotten too early. */
 const CLOCK_SLACK_MS = 60_000
 
+const EMPTY = new SlidingWindow()
+
 export function counterStore(tables: Tables): CounterStore {
-  const events = new Map<string, CounterEvents>()
+  const counters = new Map<string, Counter>()
   const method = methodsOf(tables)
-  /** Events less than a period before or after `nowMs`: callers' clocks differ a little, so "after" counts too. */
   const look = (key: string, limit: CounterLimit, nowMs: number) => {
+    const waitSeconds = (counters.get(key)?.window ?? EMPTY).waitSeconds(limit, nowMs)
+    return { allowed: waitSeconds === 0, waitSeconds }
+  }
+  const add = (key: string, limit: CounterLimit, atMs: number, count: number, nowMs: number) => {
     const periodMs = limit.periodSeconds * 1000
-    const near = (events.get(key)?.timesMs ?? []).filter((at) => Math.abs(at - nowMs) < periodMs)
-    if (near.length < limit.maxCount) return { allowed: true, waitSeconds: 0 }
-    const leavesFirst = near[near.length - limit.maxCount] ?? nowMs
-    return { allowed: false, waitSeconds: (leavesFirst + periodMs - nowMs) / 1000 }
+    const { window, endMs } = counters.get(key) ?? { window: new SlidingWindow(), endMs: 0 }
+    window.forgetUntil(nowMs - CLOCK_SLACK_MS - periodMs)
+    window.add(atMs, count)
+    counters.delete(key)
+    counters.set(key, { window, endMs: Math.max(endMs, atMs + periodMs) })
   }
   const forget = (nowMs: number) => {
-    // Keys move to the end when hit, so the ones nobody uses any more come first.
-    for (const [key, { endMs }] of events) {
+    // Keys move to the end when they are counted, so the ones nobody uses any more come first.
+    for (const [key, { endMs }] of counters) {
       if (endMs > nowMs - CLOCK_SLACK_MS) return
-      events.delete(key)
+      counters.delete(key)
     }
   }
   return {
@@ -35,16 +41,16 @@ export function counterStore(tables: Tables): CounterStore {
       forget(nowMs)
       const before = look(key, limit, nowMs)
       if (!before.allowed) return before
-      const periodMs = limit.periodSeconds * 1000
-      const known = events.get(key) ?? { timesMs: [], endMs: 0 }
-      const timesMs = known.timesMs.filter((at) => at + periodMs > nowMs - CLOCK_SLACK_MS)
-      timesMs.push(nowMs)
-      timesMs.sort((a, b) => a - b)
-      events.delete(key)
-      events.set(key, { timesMs, endMs: Math.max(known.endMs, nowMs + periodMs) })
+      add(key, limit, nowMs, 1, nowMs)
       return { allowed: true, waitSeconds: look(key, limit, nowMs).waitSeconds }
     }),
     peek: method(look),
-    clear: method((key) => void events.delete(key)),
+    merge: method((batch, nowMs) => {
+      forget(nowMs)
+      for (const { key, limit, events } of batch)
+        for (const { atMs, count } of events) add(key, limit, atMs, count, nowMs)
+      return batch.map(({ key, limit }) => counters.get(key)?.window.youngest(limit, nowMs) ?? [])
+    }),
+    clear: method((key) => void counters.delete(key)),
   }
 }

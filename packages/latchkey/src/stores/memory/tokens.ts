@@ -44,7 +44,9 @@ export function tokenStore(tables: Tables): TokenStore {
   return {
     findByDigest: method((digest) => {
       const token = withDigest(digest)
-      return token ? { token: copyToken(token), user: userOf(tables, token.userId) } : null
+      if (token === undefined) return null
+      const { sealed, ...found } = copyToken(token)
+      return { token: found, user: userOf(tables, token.userId) }
     }),
     findById: method((id) => copyOf(tokens.get(id), copyToken)),
     insertOrGet: method((fields: NewTokenRecord): TokenInsertion => {

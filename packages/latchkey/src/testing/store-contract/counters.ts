@@ -1,6 +1,6 @@
 /** The store contract: counters are exact sliding windows. */
 import assert from 'node:assert/strict'
-import type { CounterLimit } from '../../stores/store.js'
+import type { CounterEvents, CounterLimit } from '../../stores/store.js'
 import { NOW_MS, type Promised, randomNumbers, same } from './support.js'
 
 export function countersContract(promised: Promised): void {
@@ -69,6 +69,110 @@ export function countersContract(promised: Promised): void {
     same(outcomes.filter(({ allowed }) => allowed).length, 7)
   })
 
+  promised(
+    'merge records what was allowed already, and answers with all that is known of the keys',
+    async (store) => {
+      const limit = { maxCount: 10, periodSeconds: 60 }
+      const merge = (
+        nowMs: number,
+        ...batch: ReadonlyArray<readonly [key: string, ...events: CounterEvents[]]>
+      ) =>
+        store.counters.merge(
+          batch.map(([key, ...events]) => ({ key, limit, events })),
+          NOW_MS + nowMs,
+        )
+      same(await merge(0), [])
+      same(await merge(0, ['new']), [[]])
+      same(await merge(5, ['a', event(1, 2), event(5, 1)], ['b', event(3, 1)]), [
+        [event(1, 2), event(5, 1)],
+        [event(3, 1)],
+      ])
+      await store.counters.hit('a', limit, NOW_MS + 5)
+      await store.counters.hit('a', limit, NOW_MS + 7)
+      // Of one moment, before the others, and one key twice.
+      same(await merge(10, ['a', event(5, 3)], ['b'], ['a', event(0, 1)]), [
+        [event(0, 1), event(1, 2), event(5, 5), event(7, 1)],
+        [event(3, 1)],
+        [event(0, 1), event(1, 2), event(5, 5), event(7, 1)],
+      ])
+      same((await store.counters.peek('a', limit, NOW_MS + 10)).allowed, true)
+      await store.counters.hit('a', limit, NOW_MS + 10)
+      same(await store.counters.hit('a', limit, NOW_MS + 10), { allowed: false, waitSeconds: 59.99 })
+      // What left the period is not answered, and what comes after now is, less than a period ahead.
+      same(await merge(60_001, ['a', event(70_000, 1)], ['b', event(120_001, 1)]), [
+        [event(5, 5), event(7, 1), event(10, 1), event(70_000, 1)],
+        [event(3, 1)],
+      ])
+      await store.counters.clear('a')
+      same(await merge(60_001, ['a']), [[]])
+    },
+  )
+
+  promised('merge records beyond the limit, and answers with the youngest that reach it', async (store) => {
+    const limit = { maxCount: 3, periodSeconds: 10 }
+    const merge = (...events: CounterEvents[]) =>
+      store.counters.merge([{ key: 'key', limit, events }], NOW_MS + 5000)
+    same(await merge(event(0, 4)), [[event(0, 4)]])
+    same(await merge(event(1000, 1), event(2000, 1)), [[event(0, 4), event(1000, 1), event(2000, 1)]])
+    same(await store.counters.hit('key', limit, NOW_MS + 5000), { allowed: false, waitSeconds: 5 })
+    same(await merge(event(3000, 1)), [[event(1000, 1), event(2000, 1), event(3000, 1)]])
+    same(await store.counters.peek('key', limit, NOW_MS + 5000), { allowed: false, waitSeconds: 6 })
+    same(await store.counters.hit('key', limit, NOW_MS + 10_999), { allowed: false, waitSeconds: 0.001 })
+    same(await store.counters.hit('key', limit, NOW_MS + 11_000), { allowed: true, waitSeconds: 1 })
+  })
+
+  promised(
+    'of any number of concurrent merges none is lost, and each knows those before it',
+    async (store) => {
+      const limit = { maxCount: 1000, periodSeconds: 60 }
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          store.counters.merge([{ key: 'key', limit, events: [event(index % 3, 2)] }], NOW_MS),
+        ),
+      )
+      const sums = answers.map(([events = []]) => events.reduce((sum, { count }) => sum + count, 0))
+      same(
+        sums.sort((a, b) => a - b),
+        Array.from({ length: 50 }, (_, index) => 2 * (index + 1)),
+      )
+    },
+  )
+
+  for (const seed of [1, 2, 3]) {
+    promised(`generated merges and hits ${seed}: both count what both recorded`, async (store) => {
+      const random = randomNumbers(seed + 200)
+      const limit = { maxCount: 5 + Math.floor(random() * 20), periodSeconds: 1 + Math.floor(random() * 5) }
+      const periodMs = limit.periodSeconds * 1000
+      const recorded: number[] = []
+      let nowMs = NOW_MS
+      for (let step = 0; step < 100; step += 1) {
+        nowMs += generatedStepMs(random, limit)
+        const youngest = () => recorded.filter((ms) => Math.abs(ms - nowMs) < periodMs).sort((a, b) => b - a)
+        if (random() < 0.5) {
+          const { allowed, waitSeconds } = await store.counters.hit('key', limit, nowMs)
+          const inTheWay = youngest()[limit.maxCount - 1]
+          same(allowed, inTheWay === undefined)
+          if (allowed) recorded.push(nowMs)
+          else same(waitSeconds, ((inTheWay ?? 0) + periodMs - nowMs) / 1000)
+        } else {
+          const events = Array.from({ length: Math.floor(random() * 3) }, () => ({
+            atMs: nowMs - Math.floor(random() * 20) * 10,
+            count: 1 + Math.floor(random() * 3),
+          }))
+          for (const { atMs, count } of events) recorded.push(...Array.from({ length: count }, () => atMs))
+          const [answer = []] = await store.counters.merge([{ key: 'key', limit, events }], nowMs)
+          const expected = youngest()
+          const times = answer
+            .flatMap(({ atMs, count }) => Array.from({ length: count }, () => atMs))
+            .reverse()
+          same(times, expected.slice(0, times.length))
+          const room = limit.maxCount - (times.length - (answer[0]?.count ?? 0))
+          assert.ok(times.length === expected.length || (times.length >= limit.maxCount && room > 0))
+        }
+      }
+    })
+  }
+
   for (const seed of [1, 2, 3, 4, 5]) {
     promised(`generated times ${seed}: hit allows if and only if the last period has room`, async (store) => {
       const random = randomNumbers(seed)
@@ -109,6 +213,8 @@ export function countersContract(promised: Promised): void {
     )
   }
 }
+
+const event = (offsetMs: number, count: number): CounterEvents => ({ atMs: NOW_MS + offsetMs, count })
 
 /** Mostly bursts, sometimes exactly a period, sometimes a pause. */
 function generatedStepMs(random: () => number, limit: CounterLimit): number {

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import { isLatchkeyError, type LatchkeyError } from '../../errors.js'
 import type { UserId } from '../../identity.js'
 import type {
+  FoundToken,
   NewTokenRecord,
   NewUserRecord,
   SessionRecord,
   SigningKeyRecord,
   Store,
+  TokenRecord,
   UserRecord,
 } from '../../stores/store.js'
 
@@ -100,6 +102,11 @@ export async function insertToken(store: Store, token: NewTokenRecord) {
   const outcome = await store.tokens.insertOrGet(token)
   assert.ok(outcome.kind === 'created', 'the token was not inserted')
   return outcome.token
+}
+
+/** A token as `findByDigest` gives it. */
+export function foundToken({ sealed, ...token }: TokenRecord): FoundToken {
+  return token
 }
 
 /** Compares records whatever class their bytes have: a Buffer is as good as a Uint8Array. */

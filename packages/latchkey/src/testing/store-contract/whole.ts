@@ -49,6 +49,7 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'keys.deleteRetired': (store) => store.keys.deleteRetired(at(0)),
   'counters.hit': (store) => store.counters.hit('key', { maxCount: 1, periodSeconds: 1 }, NOW_MS),
   'counters.peek': (store) => store.counters.peek('key', { maxCount: 1, periodSeconds: 1 }, NOW_MS),
+  'counters.merge': (store) => store.counters.merge([], NOW_MS),
   'counters.clear': (store) => store.counters.clear('key'),
 }
 
@@ -88,7 +89,9 @@ export function wholeContract(promised: Promised): void {
     token.digest.fill(0)
     token.sealed?.fill(0)
     const found = await store.tokens.findByDigest(digestOf(1))
-    same([found?.user?.dateJoined, found?.token.sealed], [at(0), digestOf(2)])
+    same([found?.user?.dateJoined, found?.token.digest], [at(0), digestOf(1)])
+    found?.token.digest.fill(0)
+    same((await store.tokens.findById(token.id))?.sealed, digestOf(2))
     found?.user?.dateJoined.setTime(0)
     same((await store.users.findById(user.id))?.dateJoined, at(0))
   })

@@ -38,10 +38,7 @@ function rotateCommand(io: Io): Command {
   const command = new Command('rotate')
     .description('make the next key, and print its kid; callers notice nothing')
     .addOption(algorithmOption('default: that of the key that signs'))
-    .option(
-      '--now',
-      'sign with it at once, though others may not know it yet: for a key that must go',
-    )
+    .option('--now', 'sign with it at once, though others may not know it yet: for a key that must go')
     .addHelpText('after', ROTATE_HELP)
     .action(async ({ algorithm, now }: NewKeyFlags) => {
       await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {

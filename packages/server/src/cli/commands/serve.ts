@@ -1,34 +1,63 @@
-/** `latchkey serve [addr:port]`, Django's `runserver`: the HTTP server, until it is told to stop. */
+/** `latchkey serve [addr:port]`, Django's `runserver`: the HTTP server, in one process or several, until it is told to stop. */
+import cluster from 'node:cluster'
 import { Command } from 'commander'
 import { createApp } from '../../http/app.js'
 import { type RunningServer, serve } from '../../http/serve.js'
 import { withLatchkey } from '../open.js'
 import { CommandError, type Io, note } from '../output.js'
 import { type LoadedSettings, loadSettings, withSettings } from '../session.js'
+import { stopSignal } from '../stop-signal.js'
 import { findUrlpatterns } from '../urls.js'
 import { UsageError } from '../usage.js'
+import { supervise } from '../workers/primary.js'
+import { hashShare, workerCount } from '../workers/share.js'
+import { asWorker, isWorker, obey } from '../workers/worker.js'
 
 export function serveCommand(io: Io): Command {
   const command = new Command('serve')
     .alias('runserver')
     .description('serve the project over HTTP until SIGINT or SIGTERM')
     .argument('[addr:port]', 'where to listen: 8000, 0.0.0.0:8000 or [::1]:8000')
-    .action(async (address: string | undefined) => {
-      const settings = await loadSettings(
-        io,
-        command,
-        address === undefined ? {} : parseAddress(command, address),
-      )
-      await withLatchkey(io, settings, async ({ latchkey }) => {
-        const app = createApp(latchkey, await findUrlpatterns(io, settings))
-        const server = await listen(app, settings)
-        note(io, `Latchkey listens on ${server.url}/ (Ctrl-C stops it)`)
-        await stopSignal()
-        note(io, 'Stopping.')
-        await server.close()
-      })
+    .action((address: string | undefined) => {
+      const load = () =>
+        loadSettings(io, command, address === undefined ? {} : parseAddress(command, address))
+      return isWorker(io) ? asWorker(async () => serveAsWorker(io, await load())) : serveOrSupervise(io, load)
     })
   return withSettings(command, 'serve')
+}
+
+async function serveOrSupervise(io: Io, load: () => Promise<LoadedSettings>): Promise<void> {
+  const settings = await load()
+  // Below another program's cluster there is nothing to start: that program decides how many processes there are.
+  if (cluster.isPrimary && workerCount(settings.values.workers) > 1) return supervise(io)
+  await withServer(io, settings, async (server) => {
+    note(io, `Latchkey listens on ${server.url}/ (Ctrl-C stops it)`)
+    await stopSignal()
+    note(io, 'Stopping.')
+    await server.close()
+  })
+}
+
+function serveAsWorker(io: Io, settings: LoadedSettings): Promise<void> {
+  const { values } = settings
+  const workers = workerCount(values.workers)
+  const passwordHashConcurrency = values.passwordHashConcurrency ?? hashShare(workers)
+  const shared = { ...settings, values: { ...values, passwordHashConcurrency } }
+  return withServer(io, shared, (server) =>
+    obey(server, { url: server.url, workers, shutdownSeconds: values.shutdownSeconds }),
+  )
+}
+
+/** Serves the project until `work` resolves, which has closed the server by then. */
+async function withServer(
+  io: Io,
+  settings: LoadedSettings,
+  work: (server: RunningServer) => Promise<void>,
+): Promise<void> {
+  await withLatchkey(io, settings, async ({ latchkey }) => {
+    const app = createApp(latchkey, await findUrlpatterns(io, settings))
+    await work(await listen(app, settings))
+  })
 }
 
 /** Django's `addrport`: a port, or an address and a port. Both are checked as the flags are. */
@@ -59,15 +88,4 @@ async function listen(app: ReturnType<typeof createApp>, { values }: LoadedSetti
     const trouble = LISTEN_TROUBLE[code]
     throw trouble === undefined ? error : new CommandError(`${host}:${port}: ${trouble}`, { cause: error })
   }
-}
-
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process in the system's way. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = () => {
-      process.off('SIGINT', stop).off('SIGTERM', stop)
-      resolve()
-    }
-    process.on('SIGINT', stop).on('SIGTERM', stop)
-  })
 }
