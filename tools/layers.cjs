@@ -24,7 +24,7 @@ const LAYERS = [
   ['views'],
   ['endpoints', 'gate'],
   ['latchkey'],
-  ['adapters', 'testing'],
+  ['adapters', 'redis', 'testing'],
   ['index'],
 ]
 

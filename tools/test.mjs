@@ -37,6 +37,7 @@ const STEPS = [
     count: () => vitestCounts(readFileSync(report, 'utf8')),
   },
   { name: 'conformance', args: ['conformance/run.mjs'], tee: true, count: conformanceCounts },
+  { name: 'torture', args: ['torture/run.mjs', '--seconds', '9', '--seed', '1'] },
   { name: 'docs', args: ['tools/check-docs.mjs'] },
   { name: 'pack', args: ['tools/check-pack.mjs'] },
 ]

@@ -1,18 +1,24 @@
 /** One node of the torture run: routes that need a credential, and control routes by which the run gives and takes rights. */
 import { createServer } from 'node:http'
-import { sqlite } from '@latchkey/sql'; const postgres = null
-import { createLatchkey, hasScope, isAuthenticated, jwtAuthentication, personalTokens, signingKey } from 'latchkey'
+import { postgres, sqlite } from '@latchkey/sql'
+import { Redis } from 'ioredis'
+import {
+  createLatchkey,
+  hasScope,
+  isAuthenticated,
+  jwtAuthentication,
+  personalTokens,
+  signingKey,
+} from 'latchkey'
 import { fromIncoming, writeResponse } from 'latchkey/node'
+import { redisBroadcast } from 'latchkey/redis'
 
-const { database, leaseSeconds, port } = JSON.parse(process.argv[2] ?? '{}')
+const { database, redisPort, channel, leaseSeconds, port } = JSON.parse(process.argv[2] ?? '{}')
 const SECRET = 'the torture run has no secrets, and this is it'
 
 const personal = personalTokens()
-const isUrl = database.startsWith('postgres://')
 const latchkey = createLatchkey({
-  store: isUrl
-    ? postgres(database, { leaseSeconds, connectTimeoutMs: 1000, statementTimeoutMs: 2000 })
-    : sqlite(database),
+  store: database.startsWith('postgres://') ? postgres(database, postgresOptions()) : sqlite(database),
   secret: SECRET,
   policies: [personal.policy],
   authentication: [personal.authentication, jwtAuthentication({ headerTypes: ['JWT'] })],
@@ -42,7 +48,19 @@ const CONTROLS = {
   logoutEverywhere: ({ userId }) => jwts.revokeUser(userId).then(ok),
 }
 
-const gates = { '/hello/': latchkey.gate([isAuthenticated]), '/orders/': latchkey.gate([hasScope('orders:read')]) }
+/** With Redis the database wakes nobody, as behind a transaction pooler: Redis has to. */
+function postgresOptions() {
+  const options = { leaseSeconds, connectTimeoutMs: 1000, statementTimeoutMs: 2000 }
+  if (redisPort === undefined) return options
+  const redis = new Redis({ host: '127.0.0.1', port: redisPort, retryStrategy: () => 50 })
+  redis.on('error', () => undefined)
+  return { ...options, transactionPooler: true, broadcast: redisBroadcast(redis, { channel }) }
+}
+
+const gates = {
+  '/hello/': latchkey.gate([isAuthenticated]),
+  '/orders/': latchkey.gate([hasScope('orders:read')]),
+}
 
 async function answer(request, response) {
   const gate = gates[request.url]

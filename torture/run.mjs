@@ -7,20 +7,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { postgres, sqlite } from '@latchkey/sql'
-import { issue, NARROWINGS, narrow, present } from './lib/credentials.mjs'
 import { disturb } from './lib/chaos.mjs'
+import { issue, NARROWINGS, narrow, present } from './lib/credentials.mjs'
 import { openDatabase } from './lib/database.mjs'
 import { NodeProcess } from './lib/node-process.mjs'
 import { startProxy } from './lib/proxy.mjs'
 
-const USAGE = `Usage: npm run torture -- [--database sqlite|postgres] [--nodes 3] [--seconds 60] [--lease 2] [--seed 1]
+const USAGE = `Usage: npm run torture -- [--database sqlite|postgres|redis]… [--nodes 3] [--seconds 60] [--lease 2] [--seed 1]
 
-Both databases in turn unless one is named; PostgreSQL is LATCHKEY_TEST_POSTGRES_URL, the one on this machine, or one
-that is started for the run. The first third is calm and measures how soon a revocation is felt; the rest is not.`
+All in turn unless one is named. PostgreSQL is LATCHKEY_TEST_POSTGRES_URL or the one on this machine; redis is PostgreSQL
+that wakes nobody, and Redis (LATCHKEY_TEST_REDIS_URL, or the one on this machine) that does. The first third is calm
+and measures how soon a revocation is felt; the rest is not.`
 
 const { values } = parseArgs({
   options: {
-    database: { type: 'string', multiple: true, default: ['sqlite', 'postgres'] },
+    database: { type: 'string', multiple: true, default: ['sqlite', 'postgres', 'redis'] },
     nodes: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '60' },
     lease: { type: 'string', default: '2' },
@@ -34,9 +35,11 @@ if (values.help) {
 }
 const [nodeCount, seconds, leaseSeconds, seed] = ['nodes', 'seconds', 'lease', 'seed'].map((name) => {
   const number = Number(values[name])
-  if (Number.isFinite(number) && number > 0) return number
-  console.error(`--${name}: must be a number above 0\n\n${USAGE}`)
-  process.exit(2)
+  if (!Number.isFinite(number) || number <= 0) {
+    console.error(`--${name}: must be a number above 0\n\n${USAGE}`)
+    process.exit(2)
+  }
+  return number
 })
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -63,18 +66,18 @@ async function torture(name) {
     await store.migrate()
     await store.close()
     for (let index = 0; index < nodeCount; index += 1) {
-      const proxy = database.address === null ? null : await startProxy(database.address)
-      const url = proxy === null ? database.url : database.through(proxy.port)
-      const node = new NodeProcess(`node ${index + 1}`, { database: url, leaseSeconds })
+      const proxies = await Promise.all(database.addresses.map(startProxy))
+      const settings = database.through(proxies.map(({ port }) => port))
+      const node = new NodeProcess(`node ${index + 1}`, { ...settings, leaseSeconds })
       await node.start()
-      stations.push({ node, proxy })
+      stations.push({ node, proxies })
     }
     return await judge(name, stations)
   } finally {
-    for (const { node, proxy } of stations) {
+    for (const { node, proxies } of stations) {
       node.resume()
       await node.kill()
-      await proxy?.close()
+      for (const proxy of proxies) await proxy.close()
     }
     await database.close()
     rmSync(folder, { recursive: true, force: true })
@@ -95,13 +98,17 @@ async function judge(name, stations) {
   let over = false
   const check = (node, credential, { status, fault }) => {
     answers[status] = (answers[status] ?? 0) + 1
-    if (fault !== null) faults.push(`${node.name}, ${credential.narrowing.name} of a ${credential.narrowing.kind}: ${fault}`)
+    if (fault !== null)
+      faults.push(`${node.name}, ${credential.narrowing.name} of a ${credential.narrowing.kind}: ${fault}`)
   }
 
   const fill = async () => {
     while (!over && pool.length < POOL) {
       // A node that is down or cut off gives nothing out; another one does.
-      await issue(pick(stations).node, pick(NARROWINGS)).then((credential) => pool.push(credential), () => sleep(20))
+      await issue(pick(stations).node, pick(NARROWINGS)).then(
+        (credential) => pool.push(credential),
+        () => sleep(20),
+      )
     }
   }
   const load = async ({ node }) => {
@@ -150,7 +157,12 @@ async function judge(name, stations) {
   phase = 'disturbed'
   const calmFaults = faults.length
   const endsAtMs = performance.now() + (seconds * 2000) / 3
-  const happened = await disturb({ stations, random, leaseSeconds, isOver: () => performance.now() > endsAtMs })
+  const happened = await disturb({
+    stations,
+    random,
+    leaseSeconds,
+    isOver: () => performance.now() > endsAtMs,
+  })
   over = true
   await Promise.all([taking, ...loops])
 
@@ -163,12 +175,18 @@ async function judge(name, stations) {
   for (const fault of faults.slice(0, 20)) console.log(`  FAULT ${fault}`)
   const enough = delays.calm.length > 0 && delays.disturbed.length > 0 && (answers[200] ?? 0) > 0
   if (!enough) console.log('  FAULT too little happened to prove anything')
-  console.log(`  ${faults.length === 0 && enough ? 'held' : `NOT held: ${faults.length} faults, ${calmFaults} of them while calm`}`)
+  console.log(
+    `  ${faults.length === 0 && enough ? 'held' : `NOT held: ${faults.length} faults, ${calmFaults} of them while calm`}`,
+  )
   return faults.length === 0 && enough
 }
 
 function words(counts) {
-  return Object.entries(counts).map(([name, count]) => `${count} ${name}`).join(', ') || 'none'
+  return (
+    Object.entries(counts)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ') || 'none'
+  )
 }
 
 function distribution(list) {

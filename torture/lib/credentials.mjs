@@ -14,7 +14,8 @@ let users = 0
 
 /** A new user with one credential, given out by a node and acknowledged. */
 export async function issue(node, narrowing) {
-  const { id: userId } = await node.control('user', { username: `user-${process.pid}-${(users += 1)}` })
+  users += 1
+  const { id: userId } = await node.control('user', { username: `user-${process.pid}-${users}` })
   const { id, authorization } = await node.control(narrowing.kind, { userId, scopes: ['orders:*'] })
   return {
     narrowing,

@@ -1,12 +1,13 @@
-/** The database of a run: a file, or a PostgreSQL database that is made for the run and dropped after it. */
+/** The database of a run: a file, or a PostgreSQL database that is made for the run and dropped after it, with Redis or without. */
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
 
 /**
  * @typedef {object} TortureDatabase
  * @property {string} url a path, or `postgres://…`
- * @property {{ host: string, port: number } | null} address what a proxy stands before; null: nothing can
- * @property {(port: number) => string} through the same by a proxy on this machine
+ * @property {readonly { host: string, port: number }[]} addresses what a proxy of each node stands before
+ * @property {(ports: readonly number[]) => object} through what a node is told, given the ports of its proxies
  * @property {() => Promise<void>} close
  *
  * @returns {Promise<TortureDatabase | null>} null when it is not there
@@ -14,9 +15,14 @@ import pg from 'pg'
 export async function openDatabase(name, folder) {
   if (name === 'sqlite') {
     const path = join(folder, 'torture.sqlite3')
-    return { url: path, address: null, through: () => path, close: async () => undefined }
+    return { url: path, addresses: [], through: () => ({ database: path }), close: async () => undefined }
   }
-  if (name !== 'postgres') throw new TypeError(`--database: must be sqlite or postgres, not ${name}`)
+  if (name === 'postgres') return openPostgres()
+  if (name === 'redis') return openRedis()
+  throw new TypeError(`--database: must be sqlite, postgres or redis, not ${name}`)
+}
+
+async function openPostgres() {
   const server = process.env.LATCHKEY_TEST_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
   const admin = new pg.Client({ connectionString: server, connectionTimeoutMillis: 2000 })
   try {
@@ -30,16 +36,46 @@ export async function openDatabase(name, folder) {
   url.pathname = `/${made}`
   return {
     url: url.href,
-    address: { host: url.hostname, port: Number(url.port || 5432) },
-    through: (port) => {
+    addresses: [addressOf(url, 5432)],
+    through: ([port]) => {
       const proxied = new URL(url)
       proxied.hostname = '127.0.0.1'
       proxied.port = String(port)
-      return proxied.href
+      return { database: proxied.href }
     },
     close: async () => {
       await admin.query(`drop database ${made} with (force)`)
       await admin.end()
     },
   }
+}
+
+async function openRedis() {
+  const address = addressOf(new URL(process.env.LATCHKEY_TEST_REDIS_URL ?? 'redis://127.0.0.1:6379'), 6379)
+  const database = (await answers(address)) ? await openPostgres() : null
+  return (
+    database && {
+      ...database,
+      addresses: [...database.addresses, address],
+      through: ([port, redisPort]) => ({
+        ...database.through([port]),
+        redisPort,
+        channel: `latchkey:torture:${process.pid}`,
+      }),
+    }
+  )
+}
+
+function addressOf(url, usualPort) {
+  return { host: url.hostname, port: Number(url.port || usualPort) }
+}
+
+function answers(address) {
+  return new Promise((resolve) => {
+    const socket = connect(address, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
 }

@@ -61,7 +61,10 @@ export class NodeProcess {
 
   /** Orders a change. @throws Error when it is not known whether it happened */
   async control(name, parameters) {
-    const { status, text } = await this.ask(`/control/${name}`, { method: 'POST', body: JSON.stringify(parameters) })
+    const { status, text } = await this.ask(`/control/${name}`, {
+      method: 'POST',
+      body: JSON.stringify(parameters),
+    })
     if (status !== 200) throw new Error(`${name}: ${status} ${text}`)
     return JSON.parse(text)
   }
