@@ -62,8 +62,11 @@ export class Transcript {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-transcript-')))
   readonly captured = new Map<string, string>()
   readonly #shims = mkdtempSync(join(tmpdir(), 'latchkey-bin-'))
+  readonly #env: Readonly<Record<string, string>>
 
-  constructor() {
+  /** @param env what all of its commands have in their environment */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env
     const shim = join(this.#shims, 'latchkey')
     writeFileSync(shim, `#!/bin/sh\nexec '${process.execPath}' '${LATCHKEY}' "$@"\n`)
     chmodSync(shim, 0o755)
@@ -82,6 +85,7 @@ export class Transcript {
       env: {
         ...Object.fromEntries(this.captured),
         ...cleanEnvironment(),
+        ...this.#env,
         PATH: `${this.#shims}${delimiter}${process.env.PATH}`,
       },
     })

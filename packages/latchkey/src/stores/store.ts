@@ -4,7 +4,7 @@
  *
  * For all methods:
  * - one call is one atomic change: after a crash it has happened or it has not, and once the promise resolves it is
- *   durable (the memory store excepted; counters and `recordLogin` may be lost in a power cut, not in a crash);
+ *   durable (the memory store excepted; counters, `recordLogin` and `recordUses` may be lost in a power cut, not in a crash);
  * - "not found" is `null` (or `false`, or 0 for counts), never an exception;
  * - trouble of any kind (locked, full, read-only, corrupt, unreachable) rejects with `store_unavailable`; it is never
  *   answered with "not found";
@@ -158,7 +158,8 @@ export interface TokenRotation {
   readonly digest: Uint8Array
   readonly hint: string
   readonly sealed: Uint8Array | null
-  readonly expiresAt: Date | null
+  /** A new expiry; left out, it stays what it is at that moment. */
+  readonly expiresAt?: Date | null
   /** Until when the replaced secret works too. */
   readonly previousEndsAt: Date
 }
@@ -200,14 +201,14 @@ export interface TokenStore {
    * is gone. Null when the token is gone or its secret is another one already. Publishes `{ kind: 'token' }`.
    */
   rotate(id: number, rotation: TokenRotation): Promise<TokenRecord | null>
-  /** Forgets the previous secret. False when there was none. Publishes `{ kind: 'token' }`. */
-  dropPrevious(id: number): Promise<boolean>
+  /** Forgets the previous secret, if it has this digest. False when it has not. Publishes `{ kind: 'token' }`. */
+  dropPrevious(id: number, digest: Uint8Array): Promise<boolean>
   /**
    * Adds uses to what is known of these secrets: counts are summed, and the latest time counts with its address. All of
    * them or none; secrets of tokens that are gone are left out. Narrows no right, and publishes nothing.
    */
   recordUses(uses: readonly TokenUse[]): Promise<void>
-  /** The uses of these tokens, by secret; nothing for secrets that were never used. They go with their token. */
+  /** The uses of these tokens, by secret; nothing for secrets that were never used. They go with their secret. */
   listUses(tokenIds: readonly number[]): Promise<readonly TokenUse[]>
   /**
    * Deletes one token. False when there was none. Publishes `{ kind: 'token' }` in the same change, here and below for
@@ -281,7 +282,9 @@ export interface JwtRotation {
 /**
  * `rotated`: this caller was the first, and the successor counts. `repeated`: somebody was first, a moment ago: the
  * successor is theirs, issued at `issuedAt`. `reused`: long after; the whole family has ended with this call.
- * `ended`: it was revoked.
+ * `ended`: it was revoked, or what it was exchanged for has: a member of its family ended without a successor, or
+ * everything of its user did after the exchange. So, too, for a token that was not known, when everything of its user
+ * was revoked at its `issuedAt` or later: nothing is written then.
  */
 export type JwtRotationOutcome =
   | { readonly kind: 'rotated' }

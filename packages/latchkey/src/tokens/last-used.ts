@@ -12,6 +12,8 @@ export interface LastUsedOptions {
 /** What one secret was used since the last batch. Kept with the verified token, so that a use costs no look-up. */
 export interface UseTally {
   readonly tokenId: number
+  /** The digest as text. */
+  readonly key: string
   readonly digest: Uint8Array
   count: number
   lastUsedMs: number
@@ -19,53 +21,70 @@ export interface UseTally {
 }
 
 /** Secrets used since the last batch beyond which one is written early. */
-const MAX_DIRTY = 1000
+const MAX_WAITING = 1000
 
 export class LastUsed {
   readonly #options: LastUsedOptions
-  #dirty: UseTally[] = []
+  /** By the digest's text: one tally per secret, however often it was looked up. */
+  #waiting = new Map<string, UseTally>()
   #timer: NodeJS.Timeout | null = null
   #flushing: Promise<void> = Promise.resolve()
+  #isFlushing = false
+  /** The last batch was not written: the next one waits for its time, however much there is. */
+  #isTroubled = false
 
   constructor(options: LastUsedOptions) {
     this.#options = options
   }
 
   /** For a secret that was just looked up. */
-  tallyOf(tokenId: number, digest: Uint8Array): UseTally {
-    return { tokenId, digest, count: 0, lastUsedMs: 0, lastUsedAddress: null }
+  tallyOf(tokenId: number, key: string, digest: Uint8Array): UseTally {
+    return { tokenId, key, digest, count: 0, lastUsedMs: 0, lastUsedAddress: null }
   }
 
   note(tally: UseTally, nowMs: number, address: string | null): void {
-    if (tally.count === 0) this.#add(tally)
-    tally.count += 1
-    tally.lastUsedMs = nowMs
-    tally.lastUsedAddress = address
+    // A tally that counts is the one that waits; another one of the same secret may be waiting instead.
+    const waiting = tally.count > 0 ? tally : this.#wait(tally)
+    waiting.count += 1
+    waiting.lastUsedMs = nowMs
+    waiting.lastUsedAddress = address
+    if (this.#waiting.size < MAX_WAITING || this.#isFlushing || this.#isTroubled) return
+    this.flush().catch(this.#options.onTrouble)
   }
 
   /** Writes what has been counted so far, in one batch. Rejects with what the store said; the counts are kept then. */
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.catch(() => undefined).then(() => this.#write())
+    this.#isFlushing = true
+    this.#flushing = this.#flushing
+      .catch(() => undefined)
+      .then(() => this.#write())
+      .finally(() => {
+        this.#isFlushing = false
+      })
     return this.#flushing
   }
 
-  #add(tally: UseTally): void {
-    this.#dirty.push(tally)
-    if (this.#dirty.length === MAX_DIRTY) this.flush().catch(this.#options.onTrouble)
+  #wait(tally: UseTally): UseTally {
+    const waiting = this.#waiting.get(tally.key)
+    if (waiting !== undefined) return waiting
+    this.#waiting.set(tally.key, tally)
     this.#timer ??= setTimeout(() => {
       this.#timer = null
       this.flush().catch(this.#options.onTrouble)
     }, this.#options.flushSeconds * 1000).unref()
+    return tally
   }
 
   async #write(): Promise<void> {
-    const batch = this.#dirty
+    const batch = [...this.#waiting.values()]
     if (batch.length === 0) return
-    this.#dirty = []
+    this.#waiting = new Map()
     const uses = batch.map(takeUse)
     try {
       await this.#options.tokens.recordUses(uses)
+      this.#isTroubled = false
     } catch (error) {
+      this.#isTroubled = true
       for (const [index, tally] of batch.entries()) this.#giveBack(tally, uses[index])
       throw error
     }
@@ -73,12 +92,12 @@ export class LastUsed {
 
   #giveBack(tally: UseTally, use: TokenUse | undefined): void {
     if (use === undefined) return
-    if (tally.count === 0) {
-      tally.lastUsedMs = use.lastUsedAt.getTime()
-      tally.lastUsedAddress = use.lastUsedAddress
-      this.#add(tally)
+    const waiting = this.#wait(tally)
+    if (waiting.count === 0) {
+      waiting.lastUsedMs = use.lastUsedAt.getTime()
+      waiting.lastUsedAddress = use.lastUsedAddress
     }
-    tally.count += use.count
+    waiting.count += use.count
   }
 }
 

@@ -1,6 +1,6 @@
 /** Digests of the secrets that were good a moment ago: spares the hot path its SHA-256. Part of the token verifier. */
 
-/** Secrets per generation: with two generations below two megabytes. */
+/** Secrets per generation: with two generations three megabytes at most. */
 const MAX_ENTRIES = 4096
 const MAX_SECRET_LENGTH = 256
 const GENERATION_MS = 10_000
@@ -19,6 +19,7 @@ export class RecentSecrets {
   #endsAtMs = 0
 
   get(secret: string, nowMs: number): string | undefined {
+    // Also when the clock was set back.
     if (nowMs >= this.#endsAtMs || this.#endsAtMs - nowMs > GENERATION_MS) this.#age(nowMs)
     return this.#young.get(secret) ?? this.#recall(secret, nowMs)
   }
@@ -41,8 +42,10 @@ export class RecentSecrets {
   }
 
   #age(nowMs: number): void {
-    this.#endsAtMs = nowMs + GENERATION_MS
-    this.#old = this.#young
+    // Nobody looked for a generation, or the clock was set back: both may be too old.
+    const isOld = nowMs - this.#endsAtMs >= GENERATION_MS || this.#endsAtMs - nowMs > GENERATION_MS
+    this.#old = isOld ? new Map() : this.#young
     this.#young = new Map()
+    this.#endsAtMs = nowMs + GENERATION_MS
   }
 }

@@ -23,8 +23,8 @@ const WORD = /^[a-z0-9]{1,16}$/
 
 /** Field -> what it must be, and whether it is. */
 const RULES: ReadonlyArray<readonly [keyof SecretFormat, must: string, (format: SecretFormat) => boolean]> = [
-  ['brand', 'be 1 to 16 of a-z and 0-9', ({ brand }) => WORD.test(brand)],
-  ['kind', 'be 1 to 16 of a-z and 0-9', ({ kind }) => WORD.test(kind)],
+  ['brand', 'be 1 to 16 of a-z and 0-9', ({ brand }) => typeof brand === 'string' && WORD.test(brand)],
+  ['kind', 'be 1 to 16 of a-z and 0-9', ({ kind }) => typeof kind === 'string' && WORD.test(kind)],
   [
     'secretCharacters',
     `be a whole number from ${MIN_SECRET_CHARACTERS} to ${MAX_SECRET_CHARACTERS}`,

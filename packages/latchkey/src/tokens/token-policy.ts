@@ -1,7 +1,7 @@
 /** The named rows of rules that tokens follow: one table, read by the token service. */
 import { randomHex } from '../crypto/random.js'
 import type { User } from '../identity.js'
-import { newFormattedSecret, type SecretFormat } from './token-format.js'
+import { newFormattedSecret, type SecretFormat, secretPrefix } from './token-format.js'
 
 /** How use keeps a token alive: knox's AUTO_REFRESH. */
 export interface TokenRenewal {
@@ -109,9 +109,24 @@ export function policyTable(more: readonly TokenPolicy[]): ReadonlyMap<string, T
       if (!holds(policy)) throw new TypeError(`policies: ${field} of '${policy.name}' must ${must}`)
     }
     if (table.has(policy.name)) throw new TypeError(`policies: '${policy.name}' is there twice`)
+    const shadow = [...table.values()].find((other) => shadows(other, policy) || shadows(policy, other))
+    if (shadow !== undefined)
+      throw new TypeError(`policies: secrets of '${policy.name}' begin as those of '${shadow.name}' do`)
     table.set(policy.name, Object.freeze({ ...policy }))
   }
   return table
+}
+
+/** Whether secrets of `other` would be taken for mistyped ones of a policy that has a format. */
+function shadows({ format }: TokenPolicy, other: TokenPolicy): boolean {
+  return format !== null && other.prefix.startsWith(secretPrefix(format))
+}
+
+/** What the owner may do under a policy; null: anything. A function that gives nothing has said "nothing", not "anything". */
+export function ownedScopes({ ownerScopes }: TokenPolicy, user: User): readonly string[] | null {
+  if (ownerScopes === null) return null
+  const owned = ownerScopes(user)
+  return owned === undefined ? [] : owned
 }
 
 /** A new secret under a policy. */

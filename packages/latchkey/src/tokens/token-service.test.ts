@@ -155,7 +155,9 @@ describe('TokenService', () => {
     const other = await latchkey.users.create({ username: 'other' })
     const mine = await latchkey.tokens.issue({ user })
     const theirs = await latchkey.tokens.issue({ user: other })
-    expect(await latchkey.tokens.list({ user })).toEqual([{ ...mine.token, use: NEVER_USED, previousUse: null }])
+    expect(await latchkey.tokens.list({ user })).toEqual([
+      { ...mine.token, use: NEVER_USED, previousUse: null },
+    ])
     expect(JSON.stringify(await latchkey.tokens.list())).not.toContain(mine.secret.reveal().slice(4, 36))
     expect(await latchkey.tokens.revokeAll({ user })).toBe(1)
     expect(await outcome(mine.secret.reveal())).toMatchObject(invalid)

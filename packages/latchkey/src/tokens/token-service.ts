@@ -13,7 +13,14 @@ import { parseAllowedAddresses } from './allowed-addresses.js'
 import { isSubset, parseScopes } from './scopes.js'
 import { type ListedToken, type Token, toListedToken, toToken } from './token.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from './token-digest.js'
-import { AUTHTOKEN, hintOf, newSecretText, policyTable, type TokenPolicy } from './token-policy.js'
+import {
+  AUTHTOKEN,
+  hintOf,
+  newSecretText,
+  ownedScopes,
+  policyTable,
+  type TokenPolicy,
+} from './token-policy.js'
 import { TokenSecret } from './token-secret.js'
 import { type Caller, type TokenIdentity, TokenVerifier } from './token-verifier.js'
 
@@ -83,6 +90,9 @@ export interface TokenPage extends TokenSelection {
   readonly limit?: number
 }
 
+/** A day: longer timers overflow at 24 days. */
+const MAX_FLUSH_SECONDS = 86_400
+
 export class TokenService {
   readonly #store: Store
   readonly #users: UserSource
@@ -94,8 +104,8 @@ export class TokenService {
   constructor(options: TokenServiceOptions) {
     const { store, users, keyring, clock, cacheEntries = 50_000, emit = () => undefined } = options
     const { lastUsedFlushSeconds: flushSeconds = 30, onTrouble = () => undefined } = options
-    if (!Number.isFinite(flushSeconds) || flushSeconds <= 0)
-      throw new TypeError('lastUsedFlushSeconds: must be a number above 0')
+    if (!(flushSeconds > 0 && flushSeconds <= MAX_FLUSH_SECONDS))
+      throw new TypeError(`lastUsedFlushSeconds: must be above 0, and at most ${MAX_FLUSH_SECONDS}`)
     this.#store = store
     this.#users = users
     this.#keyring = keyring
@@ -155,6 +165,11 @@ export class TokenService {
     if (options.secret.length === 0 || options.secret.length > MAX_SECRET_LENGTH) {
       throw new TypeError(`secret: must have 1 to ${MAX_SECRET_LENGTH} characters`)
     }
+    if (this.#verifier.isMalformed(options.secret))
+      throw new TypeError('secret: begins as one of our own and is none, so it could never be verified')
+    // The previous secret of a rotated token is not taken twice either.
+    if ((await this.#store.tokens.findByDigest(digestBytes(digestKey(options.secret)))) !== null)
+      throw new LatchkeyError('token_exists')
     return this.#insertNew(this.#policy(options.policy), options, options.secret, null)
   }
 
@@ -199,7 +214,7 @@ export class TokenService {
       digest,
       hint: hintOf(policy, text),
       sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
-      expiresAt: ttlSeconds === undefined ? record.expiresAt : expiryOf(policy, ttlSeconds, nowMs),
+      ...(ttlSeconds !== undefined && { expiresAt: expiryOf(policy, ttlSeconds, nowMs) }),
       previousEndsAt: new Date(nowMs + overlapSeconds * 1000),
     })
     if (rotated === null)
@@ -212,14 +227,17 @@ export class TokenService {
    * was none. Throws `conflict` where `ifQuiet` asks and it was used within the last hour: somebody would be cut off.
    */
   async finishRotation(token: Token | number, { ifQuiet = false }: FinishOptions = {}): Promise<boolean> {
-    const id = idOfToken(token)
-    const use = ifQuiet ? (await this.get(id))?.previousUse : null
+    const record = await this.#store.tokens.findById(idOfToken(token))
+    if (record === null || record.previous === null) return false
+    const [listed] = ifQuiet ? await this.#listed([record]) : []
+    const use = listed?.previousUse
     if (use?.lastUsedAt && use.lastUsedAt.getTime() > this.#clock.nowMs() - QUIET_MS) {
       const where = use.lastUsedAddress === null ? '' : ` from ${use.lastUsedAddress}`
       const message = `The previous secret is still in use: at ${use.lastUsedAt.toISOString()}${where}.`
       throw new LatchkeyError('conflict', { message })
     }
-    return this.#store.tokens.dropPrevious(id)
+    // Only the one that was judged: a rotation meanwhile has made another one the previous.
+    return this.#store.tokens.dropPrevious(record.id, record.previous.digest)
   }
 
   /**
@@ -276,7 +294,10 @@ export class TokenService {
   /** Revokes all tokens that fit, of a user, a policy or a hint; returns how many there were. */
   async revokeAll(selection: TokenSelection): Promise<number> {
     const filter = filterOf(selection)
-    if (Object.keys(filter).length === 0) throw new TypeError('revokeAll: name a user, a policy or a hint')
+    const asked = Object.entries(selection)
+    for (const [name, value] of asked)
+      if (value === undefined) throw new TypeError(`revokeAll: ${name} is undefined`)
+    if (asked.length === 0) throw new TypeError('revokeAll: name a user, a policy or a hint')
     return this.#store.tokens.deleteMany(filter)
   }
 
@@ -387,8 +408,7 @@ export class TokenService {
     if (policy.ownerScopes === null) return parsed
     const record = await this.#users.findById(userId)
     if (record === null) throw new LatchkeyError('not_found')
-    const owned = policy.ownerScopes(toUser(record))
-    if (!isSubset(parsed, owned)) {
+    if (!isSubset(parsed, ownedScopes(policy, toUser(record)))) {
       throw new LatchkeyError('invalid', {
         fields: { scopes: ['The owner does not have all of these scopes.'] },
       })
@@ -403,8 +423,11 @@ export class TokenService {
     // A statement has room for so many ids only.
     for (let from = 0; from < records.length; from += 500) {
       const ids = records.slice(from, from + 500).map(({ id }) => id)
-      for (const use of await this.#store.tokens.listUses(ids))
-        uses.set(use.tokenId, [...(uses.get(use.tokenId) ?? []), use])
+      for (const use of await this.#store.tokens.listUses(ids)) {
+        const known = uses.get(use.tokenId)
+        if (known === undefined) uses.set(use.tokenId, [use])
+        else known.push(use)
+      }
     }
     return records.map((record) => toListedToken(record, uses.get(record.id) ?? []))
   }

@@ -14,8 +14,8 @@ import { RecentSecrets } from './recent-secrets.js'
 import { intersectScopes } from './scopes.js'
 import { type Token, toToken } from './token.js'
 import { digestBytes, digestKey, digestKeyOf, MAX_SECRET_LENGTH } from './token-digest.js'
-import { isWellFormed, type SecretFormat } from './token-format.js'
-import { renewAfterMs, renewedExpiryMs, type TokenPolicy } from './token-policy.js'
+import { isWellFormed, type SecretFormat, secretPrefix } from './token-format.js'
+import { ownedScopes, renewAfterMs, renewedExpiryMs, type TokenPolicy } from './token-policy.js'
 import { VerifiedCache, type VerifiedToken } from './verified-cache.js'
 
 export interface TokenVerifierOptions {
@@ -54,7 +54,7 @@ export class TokenVerifier {
       throw new TypeError('cacheEntries: must be 0 or more')
     this.#options = options
     this.#formats = [...options.policies.values()].flatMap(({ format }) =>
-      format === null ? [] : [[format, `${format.brand}_`] as const],
+      format === null ? [] : [[format, secretPrefix(format)] as const],
     )
     this.#lastUsed = new LastUsed({ ...options, tokens: store.tokens })
     this.#cache = cacheEntries === 0 ? null : new VerifiedCache(cacheEntries)
@@ -65,16 +65,16 @@ export class TokenVerifier {
   verify(secret: string, accepted: Accepted, caller: Caller | null): TokenIdentity | Promise<TokenIdentity> {
     const nowMs = this.#options.clock.nowMs()
     const recent = this.#recent.get(secret, nowMs)
-    if (recent === undefined && this.#isMalformed(secret)) throw INVALID_TOKEN
+    if (recent === undefined && this.isMalformed(secret)) throw INVALID_TOKEN
     this.#options.store.changes.catchUp()
     const key = recent ?? digestKey(secret)
     const verified = this.#cache?.get(key)
     // One that expired in memory is looked up again, so that its row goes too.
     if (verified === undefined || verified.expiresAtMs <= nowMs)
       return this.#verifyCold(key, accepted, caller)
-    const identity = this.#judge(verified, accepted, caller, nowMs)
+    const identity = this.#use(key, verified, accepted, caller, nowMs)
     if (recent === undefined) this.#recent.set(secret, key, nowMs)
-    return nowMs > verified.renewAfterMs ? this.#renew(key, identity, accepted, caller) : identity
+    return identity
   }
 
   /** Writes the uses that are only counted in memory so far. */
@@ -94,39 +94,39 @@ export class TokenVerifier {
     return deleted
   }
 
-  /** Whether a secret is empty, too long, or of one of our brands and mistyped: no store knows it. */
-  #isMalformed(secret: string): boolean {
+  /** Whether a secret is empty, too long, or of one of our formats and mistyped: no store knows it. */
+  isMalformed(secret: string): boolean {
     if (secret.length === 0 || secret.length > MAX_SECRET_LENGTH) return true
-    let ours = false
-    for (const [format, brand] of this.#formats) {
-      if (isWellFormed(secret, format)) return false
-      ours ||= secret.startsWith(brand)
+    for (const [format, prefix] of this.#formats) {
+      if (secret.startsWith(prefix)) return !isWellFormed(secret, format)
+      // The rest tells what the prefix should have been.
+      if (isWellFormed(prefix + secret.slice(prefix.length), format)) return true
     }
-    return ours
+    return false
   }
 
   async #verifyCold(key: string, accepted: Accepted, caller: Caller | null): Promise<TokenIdentity> {
-    const verified = await this.#lookUp(key)
-    const nowMs = this.#options.clock.nowMs()
-    const identity = this.#judge(verified, accepted, caller, nowMs)
-    return nowMs > verified.renewAfterMs ? this.#renew(key, identity, accepted, caller) : identity
+    return this.#use(key, await this.#lookUp(key), accepted, caller, this.#options.clock.nowMs())
   }
 
-  /** What is asked at every use, hot or cold; a use that is let through is counted. */
-  #judge(
-    { identity, expiresAtMs, allows, tally }: VerifiedToken,
+  /** What is asked at every use, hot or cold; one that is let through is counted, once, and may renew the token. */
+  #use(
+    key: string,
+    verified: VerifiedToken,
     accepted: Accepted,
     caller: Caller | null,
     nowMs: number,
-  ): TokenIdentity {
+  ): TokenIdentity | Promise<TokenIdentity> {
+    const { identity, expiresAtMs, allows, tally, renewAfterMs } = verified
     if (expiresAtMs <= nowMs) throw INVALID_TOKEN
     if (accepted !== undefined && !accepted.has(identity.auth.policy)) throw INVALID_TOKEN
     if (!identity.user.isActive) throw INACTIVE_USER
-    if (allows === null && tally === null) return identity
-    const address = caller?.clientAddress ?? null
-    if (allows !== null && (address === null || !allows(address))) throw INVALID_TOKEN
-    if (tally !== null) this.#lastUsed.note(tally, nowMs, address)
-    return identity
+    if (allows !== null || tally !== null) {
+      const address = caller?.clientAddress ?? null
+      if (allows !== null && (address === null || !allows(address))) throw INVALID_TOKEN
+      if (tally !== null) this.#lastUsed.note(tally, nowMs, address)
+    }
+    return nowMs > renewAfterMs ? this.#renew(key, identity) : identity
   }
 
   /** What the store knows of a token that has not expired, kept in memory from now on. */
@@ -145,14 +145,16 @@ export class TokenVerifier {
     const record = users === store.users ? found.user : await users.findById(token.userId)
     if (record === null) throw INACTIVE_USER
     const user = toUser(record)
+    // A policy that is not registered here may have rules that would narrow the token.
     const policy = policies.get(token.policy)
+    if (policy === undefined) throw INVALID_TOKEN
     const endsAtMs = key === digestKeyOf(token.digest) ? expiresAtMs : (token.previous?.endsAt.getTime() ?? 0)
     const verified: VerifiedToken = {
       identity: Object.freeze({ user, auth: cappedToken(toToken(token), user, policy) }),
       expiresAtMs: Math.min(expiresAtMs, endsAtMs),
-      renewAfterMs: policy === undefined ? Number.POSITIVE_INFINITY : renewAfterMs(policy, token),
+      renewAfterMs: renewAfterMs(policy, token),
       allows: token.allowedAddresses && addressMatcher(token.allowedAddresses),
-      tally: policy?.tracksUse ? this.#lastUsed.tallyOf(token.id, digestBytes(key)) : null,
+      tally: policy.tracksUse ? this.#lastUsed.tallyOf(token.id, key, digestBytes(key)) : null,
     }
     this.#cache?.set(key, verified, epoch)
     return verified
@@ -162,25 +164,23 @@ export class TokenVerifier {
    * Moves the expiry, unless a concurrent use did or a logout was faster; what the store says afterwards counts, so a
    * token that was revoked meanwhile is refused.
    */
-  async #renew(
-    key: string,
-    identity: TokenIdentity,
-    accepted: Accepted,
-    caller: Caller | null,
-  ): Promise<TokenIdentity> {
+  async #renew(key: string, identity: TokenIdentity): Promise<TokenIdentity> {
     const { store, clock, policies } = this.#options
     const { auth } = identity
     const policy = policies.get(auth.policy)
     const renewedMs = policy === undefined ? null : renewedExpiryMs(policy, auth, clock.nowMs())
     if (renewedMs === null || auth.expiresAt === null) return identity
     await store.tokens.renew(auth.id, auth.expiresAt, new Date(renewedMs))
-    return this.#judge(await this.#lookUp(key), accepted, caller, clock.nowMs())
+    const renewed = await this.#lookUp(key)
+    if (renewed.expiresAtMs <= clock.nowMs()) throw INVALID_TOKEN
+    if (!renewed.identity.user.isActive) throw INACTIVE_USER
+    return renewed.identity
   }
 }
 
 /** A token whose scopes are what it was issued for and its owner may still do. */
-function cappedToken(token: Token, user: User, policy: TokenPolicy | undefined): Token {
-  const owned = policy?.ownerScopes?.(user) ?? null
+function cappedToken(token: Token, user: User, policy: TokenPolicy): Token {
+  const owned = ownedScopes(policy, user)
   if (owned === null) return token
   const scopes = token.scopes === null ? Object.freeze([...owned]) : intersectScopes(token.scopes, owned)
   return Object.freeze({ ...token, scopes })

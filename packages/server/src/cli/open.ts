@@ -1,9 +1,10 @@
 /** From settings to a working Latchkey: the one place where commands open the store and find the secret. */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type SqliteStore, sqlite } from '@latchkey/sql'
+import { type PostgresStore, postgres, type SqliteStore, sqlite } from '@latchkey/sql'
 import { createLatchkey, jsonRenderer, type Latchkey, type SecretSource } from 'latchkey'
 import { readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
+import { isPostgres } from '../settings/setting-kinds.js'
 import { SettingsError } from '../settings/settings-error.js'
 import { CommandError, type Io, note } from './output.js'
 import type { LoadedSettings } from './session.js'
@@ -17,15 +18,18 @@ export interface SecretPlace {
   readonly isDevelopment: boolean
 }
 
+/** The store of a command: both are migrated and told of in the same way. */
+export type SqlStore = SqliteStore | PostgresStore
+
 export interface Opened {
   readonly latchkey: Latchkey
-  readonly store: SqliteStore
+  readonly store: SqlStore
   readonly secret: SecretPlace
 }
 
-/** Where a secret is kept when no setting says so. */
-export function defaultSecretFile({ values }: LoadedSettings): string {
-  return join(dirname(values.database), '.latchkey', 'secret')
+/** Where a secret is kept when no setting says so: beside the database, or here when that is not a file. */
+export function defaultSecretFile({ values: { database } }: LoadedSettings): string {
+  return join(isPostgres(database) ? process.cwd() : dirname(database), '.latchkey', 'secret')
 }
 
 /**
@@ -49,14 +53,19 @@ export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
 }
 
 /** Opens an existing database. Throws `CommandError` where there is none: only `migrate` makes one. */
-export function openStore(
-  { values }: LoadedSettings,
-  migrate: 'create' | 'existing' = 'existing',
-): SqliteStore {
+export function openStore({ values }: LoadedSettings, migrate: 'create' | 'existing' = 'existing'): SqlStore {
+  if (isPostgres(values.database)) return postgresStore(values)
   if (migrate === 'existing' && existsSync(dirname(values.database)) && !existsSync(values.database)) {
     throw new CommandError(`${values.database}: no such table: run \`latchkey migrate\``)
   }
   return sqlite(values.database, { migrate: false })
+}
+
+function postgresStore(values: LoadedSettings['values']): PostgresStore {
+  const { database, databaseReplica: replica, databasePoolSize: poolSize, ...more } = values
+  const { transactionPooler, leaseSeconds } = more
+  const options = { poolSize, transactionPooler, leaseSeconds, migrate: false }
+  return postgres(database, { ...options, ...(replica === undefined ? {} : { replica }) })
 }
 
 /** Runs a command's work on an open Latchkey, and closes it whatever happens. */
@@ -94,7 +103,7 @@ export async function open(io: Io, settings: LoadedSettings): Promise<Opened> {
 }
 
 /** Throws `CommandError` when the database lacks tables of this version. */
-export async function requireMigrated(store: SqliteStore): Promise<void> {
+export async function requireMigrated(store: SqlStore): Promise<void> {
   const migrations = await store.migrations()
   const pending = migrations.filter(({ appliedAt }) => appliedAt === null).map(({ name }) => name)
   if (pending.length === 0) return

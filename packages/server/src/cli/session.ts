@@ -34,6 +34,7 @@ const PLACEHOLDERS: { readonly [K in Exclude<SettingRow['kind'], 'switch'>]: str
   text: 'text',
   path: 'file',
   database: 'file',
+  postgres: 'address',
   integer: 'number',
   workers: 'number',
   rate: 'rate',

@@ -1,6 +1,6 @@
 /** The HTTP server around an app: limits, JSON for what does not even parse, and a shutdown that lets requests finish. */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
 
@@ -11,7 +11,7 @@ export interface ServeOptions {
   readonly port: number
   /** Seconds for a whole request to arrive; then 408. Default is 30. */
   readonly requestTimeoutSeconds?: number
-  /** Seconds that running requests get at shutdown. Default is 10. */
+  /** Seconds that running requests get at shutdown, and idle connections in a drain. Default is 10. */
   readonly shutdownSeconds?: number
 }
 
@@ -20,6 +20,11 @@ export interface RunningServer {
   readonly url: string
   /** Stops listening, lets running requests finish, then resolves. */
   close(): Promise<void>
+  /**
+   * As `close`, for a server that another one takes over from: a caller whose connection is kept alive is told with its
+   * next answer, so that none sends a request into a connection that is just being cut. May be hurried by `close`.
+   */
+  drain(): Promise<void>
 }
 
 /** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES`, …) when it cannot. */
@@ -48,9 +53,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     })
   })
   const { port: actualPort } = server.address() as AddressInfo
+  const closed = new Promise<void>((resolve) => {
+    server.once('close', resolve)
+  })
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
-    close: () => shutDown(server, shutdownSeconds),
+    close: () => shutDown(server, closed, shutdownSeconds),
+    drain: () => drain(server, closed, shutdownSeconds),
   }
 }
 
@@ -83,12 +92,25 @@ function refuse(socket: Socket, status: number, detail: string): void {
   )
 }
 
-async function shutDown(server: Server, shutdownSeconds: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+async function shutDown(server: Server, closed: Promise<void>, shutdownSeconds: number): Promise<void> {
+  server.close()
   // A connection that is kept alive becomes idle when its last answer is out, and would stay until its timeout.
   const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  await within(shutdownSeconds, server, closed)
+  clearInterval(sweep)
+}
+
+async function drain(server: Server, closed: Promise<void>, shutdownSeconds: number): Promise<void> {
+  server.prependListener('request', (_request, response: ServerResponse) => {
+    response.setHeader('Connection', 'close')
+  })
+  // The HTTP server's own `close` would cut idle connections, and no longer look for requests that take too long.
+  NetServer.prototype.close.call(server)
+  await within(shutdownSeconds, server, closed)
+}
+
+async function within(shutdownSeconds: number, server: Server, closed: Promise<void>): Promise<void> {
   const giveUp = setTimeout(() => server.closeAllConnections(), shutdownSeconds * 1000)
   await closed
-  clearInterval(sweep)
   clearTimeout(giveUp)
 }

@@ -8,7 +8,9 @@ export interface Kinds {
   readonly text: string
   readonly path: string
   readonly database: string
+  readonly postgres: string
   readonly integer: number
+  readonly workers: number | 'auto'
   readonly switch: boolean
   readonly rate: string | null
   readonly secrets: readonly string[]
@@ -63,13 +65,13 @@ type Reader = (raw: unknown, row: SettingRow, context: ReadContext) => SettingVa
 const READERS: { readonly [K in SettingKind]: Reader } = {
   text: (raw) => text(raw),
   path: (raw, _row, { baseFolder }) => resolve(baseFolder, text(raw)),
-  database: (raw, _row, { baseFolder }) => resolve(baseFolder, sqlitePath(text(raw))),
-  integer(raw, { min = 0, max = Number.MAX_SAFE_INTEGER }, { isText }) {
-    const number = isText && /^-?\d{1,16}$/.test(String(raw)) ? Number(raw) : raw
-    if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max)
-      return number
-    throw new Problem(`must be a whole number from ${min} to ${max}${got(raw)}`)
+  database(raw, _row, { baseFolder }) {
+    const value = text(raw)
+    return isPostgres(value) ? postgresAddress(value) : resolve(baseFolder, sqlitePath(value))
   },
+  postgres: (raw) => postgresAddress(text(raw)),
+  integer: (raw, row, context) => wholeNumber(raw, row, context),
+  workers: (raw, row, context) => (raw === 'auto' ? raw : wholeNumber(raw, row, context, ', or auto')),
   switch(raw, _row, { isText }) {
     const value = isText && typeof raw === 'string' ? SWITCH_WORDS[raw.toLowerCase()] : raw
     if (typeof value === 'boolean') return value
@@ -112,6 +114,14 @@ const SWITCH_WORDS: Readonly<Record<string, boolean>> = Object.freeze({
   0: false,
 })
 
+function wholeNumber(raw: unknown, row: SettingRow, { isText }: ReadContext, or = ''): number {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = row
+  const number = isText && /^-?\d{1,16}$/.test(String(raw)) ? Number(raw) : raw
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max)
+    return number
+  throw new Problem(`must be a whole number from ${min} to ${max}${or}${got(raw)}`)
+}
+
 function text(raw: unknown): string {
   if (typeof raw === 'string' && raw !== '') return raw
   throw new Problem(`must be text${got(raw)}`)
@@ -131,13 +141,22 @@ function listOf(raw: unknown, isText: boolean): readonly string[] {
   throw new Problem('must be a list of texts')
 }
 
+/** Whether a database is a PostgreSQL server's; else it is a file. */
+export function isPostgres(database: string): boolean {
+  return /^postgres(ql)?:/i.test(database)
+}
+
+/** It may hold a password: it is not repeated. */
+function postgresAddress(value: string): string {
+  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value
+  throw new Problem('must be an address such as postgres://user@host:5432/database')
+}
+
 /** The file that a database setting names. Anything that looks like a URL may hold a password: it is not repeated. */
 function sqlitePath(value: string): string {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(value)?.[1]?.toLowerCase()
-  if (scheme === 'postgres' || scheme === 'postgresql') {
-    throw new Problem('PostgreSQL is not supported by this version; give the path of an SQLite file')
-  }
-  if (scheme !== undefined) throw new Problem(`must be the path of an SQLite file, not a ${scheme}: address`)
+  if (scheme !== undefined)
+    throw new Problem(`must be the path of an SQLite file or a postgres: address, not a ${scheme}: one`)
   if (value.startsWith(':')) throw new Problem('must be the path of a file: commands and server share it')
   return value
 }

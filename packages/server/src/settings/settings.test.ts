@@ -77,18 +77,28 @@ describe('resolveSettings', () => {
     expect(resolve({ flags: { database } }).values.database).toBe('/srv/app/app.sqlite3')
   })
 
+  it('takes the address of a PostgreSQL database as it is', () => {
+    for (const database of ['postgres://app:hunter2@db/app', 'postgresql:///app?host=/run/postgresql']) {
+      expect(resolve({ env: { LATCHKEY_DATABASE: database } }).values.database).toBe(database)
+    }
+  })
+
   it.each([
     ['LATCHKEY_PORT', '80 80'],
     ['LATCHKEY_PORT', '-1'],
     ['LATCHKEY_PORT', '1e3'],
     ['LATCHKEY_PORT', '99999999999999999999'],
+    ['LATCHKEY_WORKERS', '0'],
+    ['LATCHKEY_WORKERS', 'all'],
     ['LATCHKEY_DEBUG', '2'],
     ['LATCHKEY_LOGIN_RATE', '0/min'],
     ['LATCHKEY_TRUSTED_PROXIES', '10.0.0.0/8,here'],
     ['LATCHKEY_TRUSTED_PROXIES', '::/129'],
     ['LATCHKEY_SECRET', 'x'.repeat(31)],
     ['LATCHKEY_SECRET', `${'x'.repeat(32)},short`],
-    ['LATCHKEY_DATABASE', 'postgresql://db/app'],
+    ['LATCHKEY_DATABASE', 'mysql://db/app'],
+    ['LATCHKEY_DATABASE', 'postgres://['],
+    ['LATCHKEY_DATABASE_REPLICA', './replica.sqlite3'],
     ['LATCHKEY_DATABASE', ':memory:'],
   ])('refuses %s=%s by the name of the variable', (name, value) => {
     expect(refusal({ env: { [name]: value } }).message).toMatch(new RegExp(`^${name}: `))
@@ -96,7 +106,7 @@ describe('resolveSettings', () => {
 
   it('never repeats a secret, or an address that may hold a password', () => {
     expect(refusal({ env: { LATCHKEY_SECRET: 'hunter2' } }).message).not.toContain('hunter2')
-    expect(refusal({ env: { LATCHKEY_DATABASE: 'postgres://app:hunter2@db/' } }).message).not.toContain(
+    expect(refusal({ env: { LATCHKEY_DATABASE: 'postgres://app:hunter2@[db/' } }).message).not.toContain(
       'hunter2',
     )
     expect(refusal({ env: { LATCHKEY_DATABASE: 'redis://app:hunter2@db/' } }).message).not.toContain(
@@ -119,6 +129,15 @@ describe('resolveSettings', () => {
     )
     expect(refusal(of({ trustedProxies: '::1' })).message).toMatch(/must be a list/)
     expect(refusal(of({ loginRate: 'off' })).message).toMatch(/must look like 10\/min/)
+  })
+
+  it('takes a number of workers, or auto', () => {
+    expect(resolve().values.workers).toBe(1)
+    expect(resolve({ env: { LATCHKEY_WORKERS: '4' } }).values.workers).toBe(4)
+    expect(resolve({ flags: { workers: 'auto' } }).values.workers).toBe('auto')
+    expect(refusal({ flags: { workers: 'all' } }).message).toBe(
+      "--workers: must be a whole number from 1 to 1024, or auto, not 'all'",
+    )
   })
 
   it('splits several secrets, newest first', () => {

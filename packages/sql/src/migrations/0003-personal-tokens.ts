@@ -31,7 +31,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('key', sql``)
     .execute()
   for (const [name, when, statements] of TRIGGERS) {
-    await sql.raw(`create trigger ${name} after ${when} begin ${statements} end`).execute(db)
+    await sql.raw(`create trigger ${name} ${when} begin ${statements} end`).execute(db)
   }
 }
 
@@ -47,35 +47,58 @@ const OLD_SECRETS = `
   insert into changes (kind, key) values ('token', old.digest);
   insert into changes (kind, key) select 'token', old.previous_digest where old.previous_digest is not null;`
 
+/** Of the rows that a REPLACE takes away: SQLite fires no trigger of theirs. */
+const REPLACED_TOKENS = `from tokens where (id = new.id or digest = new.digest or previous_digest = new.previous_digest
+    or (user_id = new.user_id and policy = new.policy and slot = new.slot))`
+
 /**
- * Name, what it follows, what it does. Triggers, so that no statement of any version or of a hand at the database can
- * narrow a right and forget to say so.
+ * Name, when, what it does. Triggers, so that no statement of any version or of a hand at the database can narrow a
+ * right and forget to say so; all but UPDATE OR REPLACE, which takes away other rows in silence.
  */
 const TRIGGERS: ReadonlyArray<readonly [name: string, when: string, statements: string]> = [
-  ['tokens_deleted', 'delete on tokens', OLD_SECRETS],
+  ['tokens_deleted', 'after delete on tokens', OLD_SECRETS],
   [
     'tokens_updated',
-    'update of policy, user_id, digest, scopes, allowed_addresses, expires_at, previous_digest, previous_ends_at on tokens',
+    'after update of policy, user_id, digest, scopes, allowed_addresses, expires_at, previous_digest, previous_ends_at on tokens',
     OLD_SECRETS,
   ],
-  ['users_deleted', 'delete on users', `insert into changes (kind, key) values ('user', old.id);`],
+  [
+    'tokens_replaced',
+    `before insert on tokens when exists (select 1 ${REPLACED_TOKENS})`,
+    `insert into changes (kind, key) select 'token', digest ${REPLACED_TOKENS};
+  insert into changes (kind, key) select 'token', previous_digest ${REPLACED_TOKENS} and previous_digest is not null;`,
+  ],
+  ['users_deleted', 'after delete on users', `insert into changes (kind, key) values ('user', old.id);`],
+  [
+    'users_replaced',
+    'before insert on users',
+    `insert into changes (kind, key) select 'user', id from users where id = new.id or username = new.username;`,
+  ],
   [
     'users_updated',
-    'update of username, email, password_version, is_active, is_staff, is_superuser on users',
+    'after update of username, email, password_version, is_active, is_staff, is_superuser on users',
     `insert into changes (kind, key) values ('user', old.id);`,
   ],
   [
     'jwts_ended',
-    'update of ended_at on jwts when new.ended_at is not null',
+    'after update of ended_at on jwts when new.ended_at is not null',
     `insert into changes (kind, key) values ('jwt', old.jti);`,
   ],
   [
     'jwts_revoked',
-    'insert on jwts when new.ended_at is not null',
+    'after insert on jwts when new.ended_at is not null',
     `insert into changes (kind, key) values ('jwt', new.jti);`,
   ],
-  ['jwt_users_set', 'insert on jwt_users', `insert into changes (kind, key) values ('user', new.user_id);`],
-  ['jwt_users_moved', 'update on jwt_users', `insert into changes (kind, key) values ('user', new.user_id);`],
+  [
+    'jwt_users_set',
+    'after insert on jwt_users',
+    `insert into changes (kind, key) values ('user', new.user_id);`,
+  ],
+  [
+    'jwt_users_moved',
+    'after update on jwt_users',
+    `insert into changes (kind, key) values ('user', new.user_id);`,
+  ],
   // Whoever is further behind than this forgets everything instead.
-  ['changes_kept', 'insert on changes', 'delete from changes where id <= new.id - 10000;'],
+  ['changes_kept', 'after insert on changes', 'delete from changes where id <= new.id - 10000;'],
 ]

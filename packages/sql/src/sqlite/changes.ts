@@ -1,4 +1,5 @@
 /** The change feed on SQLite: own changes as they are made, those of other processes out of the `changes` table. */
+import { isDeepStrictEqual } from 'node:util'
 import type { Selectable } from 'kysely'
 import type { Change, ChangeFeed } from 'latchkey'
 import { bytesOf } from '../rows.js'
@@ -7,8 +8,11 @@ import type { Connection } from './connection.js'
 
 type ChangeRow = Selectable<ChangesTable>
 
-const NEWEST = 'SELECT max(id) AS id FROM changes'
-const MISSED = 'SELECT id, kind, key FROM changes WHERE id > ? ORDER BY id'
+const NEWEST = 'SELECT id, kind, key FROM changes ORDER BY id DESC LIMIT 1'
+const MISSED = 'SELECT id, kind, key FROM changes WHERE id >= ? ORDER BY id'
+
+/** Stands for the newest row of an empty table. */
+const NOTHING_YET: ChangeRow = { id: 0, kind: 'all', key: null }
 
 /** How long one look counts at most. */
 const LOOK_LASTS_MS = 0.2
@@ -28,7 +32,7 @@ export class Changes implements ChangeFeed {
   readonly #listeners = new Set<(change: Change) => void>()
   #version: unknown
   /** The newest row of the table that has been told of. */
-  #lastId: number | null
+  #last: ChangeRow | null
   #lookedAtMs = Number.NEGATIVE_INFINITY
   #turnIsOpen = false
   readonly #endTurn = () => {
@@ -38,7 +42,7 @@ export class Changes implements ChangeFeed {
   constructor(connection: Connection) {
     this.#connection = connection
     this.#version = this.#look()
-    this.#lastId = null
+    this.#last = null
     this.#start()
   }
 
@@ -57,37 +61,47 @@ export class Changes implements ChangeFeed {
     const nowMs = performance.now()
     if (this.#turnIsOpen && nowMs - this.#lookedAtMs < LOOK_LASTS_MS) return
     const version = this.#look()
-    this.#lookedAtMs = nowMs
-    if (!this.#turnIsOpen) {
-      this.#turnIsOpen = true
-      setImmediate(this.#endTurn)
+    if (version !== this.#version) {
+      const missed = this.#connection.attempt(() => this.#readMissed())
+      this.#version = version
+      for (const change of missed) this.publish(change)
     }
-    if (version === this.#version) return
-    const missed = this.#connection.attempt(() => this.#readMissed())
-    this.#version = version
-    for (const change of missed) this.publish(change)
+    // A look that failed counts for nothing: the next request looks again.
+    this.#lookedAtMs = nowMs
+    if (this.#turnIsOpen) return
+    this.#turnIsOpen = true
+    setImmediate(this.#endTurn)
   }
 
-  /** What was committed since the last time, own changes among it; `all` where the table cannot say. */
+  /**
+   * What was committed since the last time, own changes among it; `all` where the table cannot say: it keeps no row that
+   * was told of last, or another one in its place, as after a backup was restored into the file.
+   */
   #readMissed(): readonly Change[] {
-    const lastId = this.#lastId
-    if (lastId === null) {
+    const before = this.#last
+    if (before === null) {
       this.#start()
       return [{ kind: 'all' }]
     }
-    const rows = this.#connection.all<ChangeRow>(MISSED, lastId)
-    const [first] = rows
-    const last = rows.at(-1)
-    if (first === undefined || last === undefined) return []
-    this.#lastId = last.id
-    return first.id === lastId + 1 ? rows.map(changeOf) : [{ kind: 'all' }]
+    const rows = this.#connection.all<ChangeRow>(MISSED, before.id)
+    const known = before.id === 0 ? { ...NOTHING_YET } : rows.shift()
+    const follows = rows[0] === undefined || rows[0].id === before.id + 1
+    if (follows && isDeepStrictEqual(known, before)) {
+      this.#last = rows.at(-1) ?? before
+      return rows.map(changeOf)
+    }
+    this.#last = this.#newest()
+    return [{ kind: 'all' }]
   }
 
   /** Takes up the table at its newest row, once it is there; nobody remembers anything from before. */
   #start(): void {
-    if (this.#lastId !== null || !this.#connection.isReady) return
-    const [row] = this.#connection.attempt(() => this.#connection.all<{ id: number | null }>(NEWEST))
-    this.#lastId = row?.id ?? 0
+    if (this.#last !== null || !this.#connection.isReady) return
+    this.#last = this.#connection.attempt(() => this.#newest())
+  }
+
+  #newest(): ChangeRow {
+    return this.#connection.all<ChangeRow>(NEWEST)[0] ?? NOTHING_YET
   }
 
   #look(): unknown {

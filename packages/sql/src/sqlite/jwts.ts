@@ -1,6 +1,6 @@
 /** JWT records on SQLite. */
 import type { Kysely } from 'kysely'
-import type { JwtRotationOutcome, JwtState, JwtStore, NewJwtRecord } from 'latchkey'
+import type { JwtRotationOutcome, JwtState, JwtStore, NewJwtRecord, UserId } from 'latchkey'
 import { jwtColumns, jwtOf, msOf, userIdColumn } from '../rows.js'
 import type { JwtsTable, Schema } from '../schema.js'
 import type { Changes } from './changes.js'
@@ -11,6 +11,16 @@ const STATE = `
   SELECT (SELECT ended_at IS NOT NULL FROM jwts WHERE jti = ?) AS ended,
          (SELECT not_before FROM jwt_users WHERE user_id = ?) AS not_before`
 
+/** Whether what a token was exchanged for has ended since: its family, or everything of its user. */
+const IS_REVOKED = `
+  SELECT EXISTS (SELECT 1 FROM jwts WHERE family = ? AND ended_at IS NOT NULL AND successor_jti IS NULL)
+      OR EXISTS (SELECT 1 FROM jwt_users WHERE user_id = ? AND not_before > ?) AS revoked`
+
+/** Whether a token that nobody noted was issued before everything of its user was revoked. */
+const IS_REFUSED = `
+  SELECT NOT EXISTS (SELECT 1 FROM jwts WHERE jti = ?)
+     AND EXISTS (SELECT 1 FROM jwt_users WHERE user_id = ? AND not_before >= ?) AS revoked`
+
 export function jwtStore(connection: Connection, kysely: Kysely<Schema>, changes: Changes): JwtStore {
   const insert = (record: NewJwtRecord) => {
     const query = kysely.insertInto('jwts').values(jwtColumns(record))
@@ -19,6 +29,10 @@ export function jwtStore(connection: Connection, kysely: Kysely<Schema>, changes
   const find = (jti: string) => {
     const [row] = connection.query(kysely.selectFrom('jwts').selectAll().where('jti', '=', jti).compile())
     return row ? jwtOf(row) : null
+  }
+  const isTrue = (sql: string, key: string, userId: UserId, moment: Date) => {
+    const [row] = connection.all<{ revoked: number }>(sql, key, userIdColumn(userId), msOf(moment))
+    return row?.revoked === 1
   }
   /** Ends what is live and fits; returns what to publish once it is durable. */
   const end = (
@@ -51,6 +65,7 @@ export function jwtStore(connection: Connection, kysely: Kysely<Schema>, changes
     rotate: connection.method(({ presented, successor, now, graceSeconds }) => {
       let ended: ReadonlyArray<{ readonly jti: string }> = []
       const outcome = connection.immediate((): JwtRotationOutcome => {
+        if (isTrue(IS_REFUSED, presented.jti, presented.userId, presented.issuedAt)) return { kind: 'ended' }
         insert(presented)
         const record = find(presented.jti)
         if (record === null || (record.endedAt !== null && record.successorJti === null))
@@ -62,6 +77,7 @@ export function jwtStore(connection: Connection, kysely: Kysely<Schema>, changes
           return { kind: 'rotated' }
         }
         if (now.getTime() - endedAt.getTime() < graceSeconds * 1000) {
+          if (isTrue(IS_REVOKED, family, record.userId, endedAt)) return { kind: 'ended' }
           return { kind: 'repeated', successorJti, issuedAt: endedAt }
         }
         ended = end(now, 'family', family)

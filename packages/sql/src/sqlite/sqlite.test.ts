@@ -104,6 +104,33 @@ describe('sqlite(path)', () => {
     expect(database.prepare('SELECT count(*) FROM counter_events').pluck().get()).toBe(10)
     database.close()
   })
+
+  it('keeps one row per key and moment of what processes tell it, and prunes as many as come', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    const limit = { maxCount: 1000, periodSeconds: 1 }
+    const merge = (prefix: string, atMs: number) =>
+      store.counters.merge(
+        Array.from({ length: 500 }, (_, key) => ({
+          key: `${prefix}${key}`,
+          limit,
+          events: [{ atMs, count: 9 }],
+        })),
+        atMs,
+      )
+    for (let time = 0; time < 5; time += 1) await merge('key ', 0)
+    const rows = () => {
+      const database = new Database(path)
+      const count = database.prepare('SELECT count(*) FROM counter_events').pluck().get()
+      database.close()
+      return count
+    }
+    expect(rows()).toBe(500)
+    expect(await merge('key ', 0)).toEqual(Array.from({ length: 500 }, () => [{ atMs: 0, count: 54 }]))
+    await merge('later ', 1_000_000)
+    expect(rows()).toBe(500)
+    await store.close()
+  })
 })
 
 describe('sqlite(path, { externalUsers: true })', () => {
@@ -223,6 +250,110 @@ describe('the change feed', () => {
     expect(other.prepare('SELECT count(*) FROM changes').pluck().get()).toBe(10_000)
     other.close()
     await Promise.all([mine.close(), theirs.close()])
+  })
+
+  it('publishes what a REPLACE took away, by every key it can collide on', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    const user = await insertUser(store)
+    const byId = await insertToken(store, newToken(user.id, 1))
+    await insertToken(store, newToken(user.id, 2))
+    await insertToken(store, newToken(user.id, 3, { onePerUser: true, policy: 'authtoken' }))
+    const rotated = await insertToken(store, newToken(user.id, 4))
+    const to = { digest: digestOf(5), hint: 'h', sealed: null, previousEndsAt: new Date(1) }
+    await store.tokens.rotate(rotated.id, { expected: digestOf(4), ...to })
+    await setImmediate()
+    store.changes.catchUp()
+    const changes: Change[] = []
+    store.changes.subscribe((change) => changes.push(change))
+    const other = new Database(path)
+    const columns = 'id, policy, user_id, slot, digest, hint, name, created_at'
+    const replace = other.prepare(`REPLACE INTO tokens (${columns}) VALUES (?, ?, ?, ?, ?, 'h', '', 0)`)
+    replace.run(byId.id, 'knox', user.id, null, digestOf(11))
+    replace.run(null, 'knox', user.id, null, digestOf(2))
+    replace.run(null, 'authtoken', user.id, 0, digestOf(12))
+    replace.run(rotated.id, 'knox', user.id, null, digestOf(13))
+    other.exec(`REPLACE INTO users SELECT * FROM users`)
+    await setImmediate()
+    store.changes.catchUp()
+    const digests = changes.map((change) => (change.kind === 'token' ? Buffer.from(change.digest) : null))
+    for (const number of [1, 2, 3, 5, 4]) expect(digests).toContainEqual(Buffer.from(digestOf(number)))
+    expect(changes).toContainEqual({ kind: 'user', userId: user.id })
+    other.close()
+    await store.close()
+  })
+
+  it('forgets everything when a backup was restored into the file, and feels what comes after', async () => {
+    for (const inBackup of [0, 1]) {
+      const [path, backup] = [newPath(), newPath()]
+      const store = sqlite(path)
+      const user = await insertUser(store)
+      for (let round = 0; round < inBackup; round += 1) await store.users.update(user.id, { isActive: false })
+      const live = new Database(path)
+      await live.backup(backup)
+      const email = live.prepare('UPDATE users SET email = ?')
+      for (const text of ['a@example.com', 'b@example.com', 'c@example.com']) email.run(text)
+      await setImmediate()
+      store.changes.catchUp()
+      const changes: Change[] = []
+      store.changes.subscribe((change) => changes.push(change))
+      live.close()
+      const copy = new Database(backup)
+      await copy.backup(path)
+      copy.close()
+      await setImmediate()
+      store.changes.catchUp()
+      expect(changes).toEqual([{ kind: 'all' }])
+      const other = new Database(path)
+      other.exec('DELETE FROM users')
+      await setImmediate()
+      store.changes.catchUp()
+      expect(changes).toEqual([{ kind: 'all' }, { kind: 'user', userId: user.id }])
+      other.close()
+      await store.close()
+    }
+  })
+
+  it('forgets everything when a row that is not the one it has read stands in its place', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    const user = await insertUser(store)
+    await store.users.update(user.id, { isActive: false })
+    await setImmediate()
+    store.changes.catchUp()
+    const other = new Database(path)
+    other.exec('UPDATE users SET is_active = 1')
+    await setImmediate()
+    store.changes.catchUp()
+    const changes: Change[] = []
+    store.changes.subscribe((change) => changes.push(change))
+    other.exec(`UPDATE changes SET key = 99 WHERE id = (SELECT max(id) FROM changes)`)
+    await setImmediate()
+    store.changes.catchUp()
+    expect(changes).toEqual([{ kind: 'all' }])
+    other.close()
+    await store.close()
+  })
+
+  it('looks again in the same turn after a look that failed', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    await insertUser(store)
+    const changes: Change[] = []
+    store.changes.subscribe((change) => changes.push(change))
+    const other = new Database(path)
+    for (let round = 0; round < 20; round += 1) {
+      other.exec('UPDATE users SET is_active = 0')
+      other.exec('ALTER TABLE changes RENAME TO gone')
+      await setImmediate()
+      const looks = [() => store.changes.catchUp(), () => store.changes.catchUp()]
+      for (const look of looks) expect(look).toThrow(expect.objectContaining({ code: 'store_unavailable' }))
+      other.exec('ALTER TABLE gone RENAME TO changes')
+    }
+    store.changes.catchUp()
+    expect(changes.length).toBe(20)
+    other.close()
+    await store.close()
   })
 
   it('looks again after a fifth of a millisecond, even within one turn of the event loop', async () => {

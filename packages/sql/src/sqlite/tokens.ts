@@ -73,6 +73,16 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
     }
     return changed.length
   }
+  /** Of secrets that the token has no more. */
+  const forgetUses = ({
+    id,
+    digest,
+    previous_digest,
+  }: Pick<TokenRow, 'id' | 'digest' | 'previous_digest'>) => {
+    const kept = previous_digest === null ? [digest] : [digest, previous_digest]
+    const query = kysely.deleteFrom('token_uses').where('token_id', '=', id).where('digest', 'not in', kept)
+    connection.run(query.compile())
+  }
   const thatFit = <Query extends WhereInterface<Schema, 'tokens'>>(query: Query, filter: TokenFilter) => {
     const { userId, policy, hint } = filter
     let fitting: WhereInterface<Schema, 'tokens'> = query
@@ -135,24 +145,29 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
           digest,
           hint,
           sealed,
-          expires_at: expiresAt && msOf(expiresAt),
+          ...(expiresAt !== undefined && { expires_at: expiresAt && msOf(expiresAt) }),
           previous_digest: before.digest,
           previous_hint: before.hint,
           previous_ends_at: msOf(previousEndsAt),
         })
         const [after] = connection.query(query.where('id', '=', id).returningAll().compile())
-        return after === undefined ? null : { before, after }
+        if (after === undefined) return null
+        forgetUses(after)
+        return { before, after }
       })
       if (rotated === null) return null
       publish([rotated.before])
       return tokenOf(rotated.after)
     }),
-    dropPrevious: connection.method((id) => {
-      const held = tokens.where('id', '=', id).where('previous_digest', 'is not', null)
+    dropPrevious: connection.method((id, digest) => {
+      const held = tokens.where('id', '=', id).where('previous_digest', '=', digest)
       const none = { previous_digest: null, previous_hint: null, previous_ends_at: null }
       const dropped = connection.immediate(() => {
         const rows = connection.query(held.compile())
-        connection.run(kysely.updateTable('tokens').set(none).where('id', '=', id).compile())
+        for (const row of rows) {
+          connection.run(kysely.updateTable('tokens').set(none).where('id', '=', id).compile())
+          forgetUses({ ...row, ...none })
+        }
         return rows
       })
       return publish(dropped) > 0

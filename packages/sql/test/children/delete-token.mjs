@@ -1,6 +1,6 @@
 // Deletes the token that the arguments name, and says so once it is done.
-import { args, path, say, sqlite } from './support.mjs'
+import { args, open, say } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 say(String(await store.tokens.delete(Number(args[0]))))
 await store.close()

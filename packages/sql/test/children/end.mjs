@@ -1,7 +1,7 @@
 // Opens a store and leaves the event loop empty: the process has to end by itself.
-import { path, say, sqlite } from './support.mjs'
+import { open, say } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 await store.users.list()
 store.changes.catchUp()
 say('done')

@@ -1,7 +1,7 @@
 // 200 hits of one throttle key, each at a time of its own; prints the times of those allowed.
-import { path, say, sqlite, started } from './support.mjs'
+import { open, say, started } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 await store.users.list()
 say('ready')
 await started()

@@ -1,7 +1,7 @@
 // 50 parallel logins of user 1, who may have 10 tokens; prints how many were created.
-import { args, newToken, path, say, sqlite, started } from './support.mjs'
+import { args, newToken, open, say, started } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 await store.users.list()
 say('ready')
 await started()

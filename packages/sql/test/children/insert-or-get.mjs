@@ -1,7 +1,7 @@
 // 50 parallel insertOrGet of the one token of user 1; prints how many created, and the id that all of them got.
-import { args, newToken, path, say, sqlite, started } from './support.mjs'
+import { args, newToken, open, say, started } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 await store.users.list()
 say('ready')
 await started()

@@ -1,9 +1,9 @@
 // Opens a file that may not exist yet and migrates it; prints the names of the migrations it applied.
-import { path, say, sqlite, started } from './support.mjs'
+import { open, say, started } from './support.mjs'
 
 say('ready')
 await started()
-const store = sqlite(path)
+const store = open()
 const applied = await store.migrate()
 await store.users.insert({
   username: `user ${process.pid}`,

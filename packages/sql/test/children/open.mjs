@@ -1,8 +1,8 @@
 // Opens the file and writes a user; prints "ok", or the code and the message of the refusal.
-import { path, say, sqlite } from './support.mjs'
+import { open, say } from './support.mjs'
 
 try {
-  const store = sqlite(path)
+  const store = open()
   await store.users.update(1, { email: 'new@example.com' })
   say('ok')
 } catch (error) {

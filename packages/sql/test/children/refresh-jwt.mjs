@@ -1,9 +1,9 @@
 // For each line of standard input, a refresh token: 4 parallel refreshes; prints the successors, or the refusal's code.
 import { createInterface } from 'node:readline'
 import { createLatchkey, signingKey } from 'latchkey'
-import { path, say, sqlite } from './support.mjs'
+import { open, say } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 const { jwts } = createLatchkey({
   store,
   secret: 'a secret of at least thirty-two characters',

@@ -1,7 +1,7 @@
 // Renews or deletes every token that is there, one after the other; prints how many it changed.
-import { args, path, say, sqlite, started } from './support.mjs'
+import { args, open, say, started } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 const tokens = await store.tokens.list({})
 say('ready')
 await started()

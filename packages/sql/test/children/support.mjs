@@ -1,9 +1,16 @@
-// For the child processes: they run what is built, as another server on the same file would.
-import { sqlite } from '../../dist/index.js'
+// For the child processes: they run what is built, as another server on the same database would.
+import { postgres, sqlite } from '../../dist/index.js'
 
-const [, , path, ...args] = process.argv
+const [, , place, ...args] = process.argv
 
-export { args, path, sqlite }
+export { args, place }
+
+/** The database that the first argument names: a file, or an address and options of PostgreSQL as JSON. */
+export function open() {
+  if (!place.startsWith('{')) return sqlite(place)
+  const { url, ...options } = JSON.parse(place)
+  return postgres(url, options)
+}
 
 export const say = (message) => process.stdout.write(`${message}\n`)
 

@@ -1,7 +1,7 @@
 // Writes tokens until it is killed: prints "+ id" for each acknowledged insertion and "- id" for each revocation.
-import { args, newToken, path, say, sqlite } from './support.mjs'
+import { args, newToken, open, say } from './support.mjs'
 
-const store = sqlite(path)
+const store = open()
 for (let number = Number(args[0]); ; number += 1) {
   const { token } = await store.tokens.insertOrGet(newToken(1, number))
   say(`+ ${token.id}`)

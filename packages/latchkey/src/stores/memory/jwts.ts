@@ -20,12 +20,16 @@ export function jwtStore(tables: Tables): JwtStore {
     for (const record of [...records.values()])
       if (record.endedAt === null && doomed(record)) end(record, now)
   }
+  /** Everything of the user was revoked at this moment or after it. */
+  const isRevokedSince = (userId: UserId, ms: number) => (notBefore.get(userId)?.getTime() ?? -Infinity) >= ms
   return {
     insert: method((fresh: readonly NewJwtRecord[]) => {
       for (const record of fresh) insert(record)
     }),
     find: method((jti) => copyOf(records.get(jti), copyJwt)),
     rotate: method(({ presented, successor, now, graceSeconds }): JwtRotationOutcome => {
+      const isKnown = records.has(presented.jti)
+      if (!isKnown && isRevokedSince(presented.userId, presented.issuedAt.getTime())) return { kind: 'ended' }
       insert(presented)
       const record = records.get(presented.jti)
       if (record === undefined || (record.endedAt !== null && record.successorJti === null))
@@ -37,6 +41,10 @@ export function jwtStore(tables: Tables): JwtStore {
         return { kind: 'rotated' }
       }
       if (now.getTime() - endedAt.getTime() < graceSeconds * 1000) {
+        const isRevoked = (member: JwtRecord) =>
+          member.family === family && member.endedAt !== null && member.successorJti === null
+        if (isRevokedSince(record.userId, endedAt.getTime() + 1) || [...records.values()].some(isRevoked))
+          return { kind: 'ended' }
         return { kind: 'repeated', successorJti, issuedAt: new Date(endedAt) }
       }
       endAll(now, (member) => member.family === family)

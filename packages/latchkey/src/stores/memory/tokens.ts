@@ -37,6 +37,8 @@ export function tokenStore(tables: Tables): TokenStore {
     const record = copyToken(after)
     for (const digest of digestsOf(before)) tables.digests.delete(textOf(digest))
     for (const digest of digestsOf(record)) tables.digests.set(textOf(digest), record.id)
+    for (const digest of digestsOf(before))
+      if (!tables.digests.has(textOf(digest))) tables.uses.delete(textOf(digest))
     tokens.set(record.id, record)
     tell(before)
     return copyToken(record)
@@ -84,9 +86,9 @@ export function tokenStore(tables: Tables): TokenStore {
       const previous = { digest: token.digest, hint: token.hint, endsAt: previousEndsAt }
       return replace(token, { ...token, ...secret, previous })
     }),
-    dropPrevious: method((id) => {
+    dropPrevious: method((id, digest) => {
       const token = tokens.get(id)
-      if (!token?.previous) return false
+      if (!token?.previous || textOf(token.previous.digest) !== textOf(digest)) return false
       replace(token, { ...token, previous: null })
       return true
     }),

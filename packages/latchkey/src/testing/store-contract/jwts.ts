@@ -68,6 +68,41 @@ export function jwtsContract(promised: Promised): void {
     same(await store.jwts.find('x'), null)
   })
 
+  promised('within the grace nothing is given out again that was revoked since', async (store) => {
+    const revocations: ReadonlyArray<(jti: string, userId: number) => Promise<unknown>> = [
+      (jti, userId) => store.jwts.revoke(record(`${jti}-next`, { userId }), at(2)),
+      (_, userId) => store.jwts.revokeUser(userId, at(2)),
+      (_, userId) => store.jwts.revokeUser(userId, at(1)),
+      (jti) => store.jwts.rotate(rotation(jti, 'x', 2, 0)),
+    ]
+    for (const [userId, revoke] of revocations.entries()) {
+      const jti = `login${userId}`
+      await store.jwts.insert([record(jti, { userId })])
+      const repeated = { ...rotation(jti, 'x', 3), presented: record(jti, { userId }) }
+      const { successor } = rotation(jti, `${jti}-next`, 1)
+      await store.jwts.rotate({ ...repeated, successor: { ...successor, userId }, now: at(1) })
+      same((await store.jwts.rotate(repeated)).kind, 'repeated')
+      await revoke(jti, userId)
+      same(await store.jwts.rotate(repeated), { kind: 'ended' })
+    }
+    same(await store.jwts.find('x'), null)
+  })
+
+  promised('the grace goes on for a login from after everything of the user was revoked', async (store) => {
+    await store.jwts.revokeUser(1, at(1))
+    await store.jwts.insert([record('a')])
+    same((await store.jwts.rotate(rotation('a', 'b', 1))).kind, 'rotated')
+    same((await store.jwts.rotate(rotation('a', 'x', 2))).kind, 'repeated')
+  })
+
+  promised('a token that nobody noted has ended once everything of its user was revoked', async (store) => {
+    await store.jwts.revokeUser(1, at(0))
+    same(await store.jwts.rotate(rotation('foreign', 'b', 1)), { kind: 'ended' })
+    for (const jti of ['foreign', 'b']) same(await store.jwts.find(jti), null)
+    const later = { ...rotation('later', 'c', 2), presented: record('later', { issuedAt: at(1) }) }
+    same((await store.jwts.rotate(later)).kind, 'rotated')
+  })
+
   promised('without a grace the second caller is a thief', async (store) => {
     await store.jwts.insert([record('a')])
     same((await store.jwts.rotate(rotation('a', 'b', 0, 0))).kind, 'rotated')

@@ -1,7 +1,16 @@
 /** The store contract: tokens that change, are rotated and are used. */
 import assert from 'node:assert/strict'
 import type { Change, Store, TokenRotation } from '../../stores/store.js'
-import { at, digestOf, foundToken, insertToken, insertUser, newToken, type Promised, same } from './support.js'
+import {
+  at,
+  digestOf,
+  foundToken,
+  insertToken,
+  insertUser,
+  newToken,
+  type Promised,
+  same,
+} from './support.js'
 
 export function tokenRotationContract(promised: Promised): void {
   promised('update changes the named fields, and publishes it', async (store) => {
@@ -61,6 +70,33 @@ export function tokenRotationContract(promised: Promised): void {
     },
   )
 
+  promised('rotate leaves the expiry as it is at that moment, unless it is given one', async (store) => {
+    const user = await insertUser(store)
+    const { id } = await insertToken(store, newToken(user.id, 1, { expiresAt: at(10) }))
+    const { expiresAt: _, ...kept } = rotation(1, 2, at(1))
+    await store.tokens.update(id, { expiresAt: at(5) })
+    same((await store.tokens.rotate(id, kept))?.expiresAt, at(5))
+    same((await store.tokens.rotate(id, { ...rotation(2, 3, at(1)), expiresAt: null }))?.expiresAt, null)
+  })
+
+  promised('uses go with their secret', async (store) => {
+    const user = await insertUser(store)
+    const { id: tokenId } = await insertToken(store, newToken(user.id, 1))
+    const used = async (number: number) => {
+      const use = { tokenId, digest: digestOf(number), count: 1, lastUsedAt: at(1), lastUsedAddress: null }
+      await store.tokens.recordUses([use])
+    }
+    const numbers = async () => (await store.tokens.listUses([tokenId])).map(({ digest }) => digest[3]).sort()
+    await used(1)
+    await store.tokens.rotate(tokenId, rotation(1, 2, at(100)))
+    await used(2)
+    same(await numbers(), [1, 2])
+    await store.tokens.rotate(tokenId, rotation(2, 3, at(100)))
+    same(await numbers(), [2])
+    await store.tokens.dropPrevious(tokenId, digestOf(2))
+    same(await numbers(), [])
+  })
+
   promised('of concurrent rotations of one secret one wins', async (store) => {
     const user = await insertUser(store)
     const { id } = await insertToken(store, newToken(user.id, 1))
@@ -73,11 +109,13 @@ export function tokenRotationContract(promised: Promised): void {
   promised('dropPrevious ends the previous secret and nothing else', async (store) => {
     const user = await insertUser(store)
     const { id } = await insertToken(store, newToken(user.id, 1))
-    same(await store.tokens.dropPrevious(id), false)
+    same(await store.tokens.dropPrevious(id, digestOf(1)), false)
     const rotated = await store.tokens.rotate(id, rotation(1, 2, at(100)))
     const changes = record(store)
-    same(await store.tokens.dropPrevious(id), true)
-    same(await store.tokens.dropPrevious(id), false)
+    same(await store.tokens.dropPrevious(id, digestOf(2)), false)
+    same(changes, [])
+    same(await store.tokens.dropPrevious(id, digestOf(1)), true)
+    same(await store.tokens.dropPrevious(id, digestOf(1)), false)
     same(await store.tokens.findByDigest(digestOf(1)), null)
     same(await store.tokens.findById(id), { ...rotated, previous: null })
     assert.ok(changes.some((change) => change.kind === 'token' && change.digest[3] === 1))

@@ -1,6 +1,16 @@
 /** The store contract: tokens. */
 import assert from 'node:assert/strict'
-import { at, digestOf, foundToken, insertToken, insertUser, newToken, newUser, type Promised, same } from './support.js'
+import {
+  at,
+  digestOf,
+  foundToken,
+  insertToken,
+  insertUser,
+  newToken,
+  newUser,
+  type Promised,
+  same,
+} from './support.js'
 
 export function tokensContract(promised: Promised): void {
   promised(

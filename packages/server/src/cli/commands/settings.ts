@@ -1,7 +1,7 @@
 /** `latchkey settings`: every value with where it comes from; secrets stay hidden. */
 import { existsSync } from 'node:fs'
 import { Command } from 'commander'
-import type { SettingRow } from '../../settings/setting-kinds.js'
+import { isPostgres, type SettingRow } from '../../settings/setting-kinds.js'
 import { SETTING_KEYS, SETTINGS, type SettingKey } from '../../settings/settings.js'
 import { defaultSecretFile } from '../open.js'
 import { type Io, printJson, printTable } from '../output.js'
@@ -34,7 +34,21 @@ function shown(io: Io, settings: LoadedSettings, key: SettingKey) {
   const row: SettingRow = SETTINGS[key]
   const value = settings.values[key] ?? implied(io, settings, key)
   const hide = row.secret === true && value !== undefined && value !== null
-  return { value: hide ? HIDDEN : (value ?? null), source: settings.sources[key].name, env: row.env }
+  return {
+    value: hide ? HIDDEN : withoutPassword(row, value ?? null),
+    source: settings.sources[key].name,
+    env: row.env,
+  }
+}
+
+/** An address keeps all but its password. */
+function withoutPassword(row: SettingRow, value: unknown): unknown {
+  if (!['database', 'postgres'].includes(row.kind) || typeof value !== 'string' || !isPostgres(value))
+    return value
+  const address = new URL(value)
+  if (address.password !== '') address.password = HIDDEN
+  if (address.searchParams.has('password')) address.searchParams.set('password', HIDDEN)
+  return address.href
 }
 
 /** What acts where nothing is set. */

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { sqlite } from '@latchkey/sql'
 import { Command } from 'commander'
+import { isPostgres } from '../../settings/setting-kinds.js'
 import { openStore } from '../open.js'
 import { type Io, printJson, printLine } from '../output.js'
 import { type LoadedSettings, loadSettings, withSettings } from '../session.js'
@@ -22,7 +23,8 @@ export function showMigrationsCommand(io: Io): Command {
 
 async function migrationsOf(settings: LoadedSettings) {
   const { database } = settings.values
-  const store = existsSync(database) ? openStore(settings) : sqlite(':memory:', { migrate: false })
+  const isThere = isPostgres(database) || existsSync(database)
+  const store = isThere ? openStore(settings) : sqlite(':memory:', { migrate: false })
   try {
     return await store.migrations()
   } finally {

@@ -1,0 +1,19 @@
+/** What the migrations do on PostgreSQL, under the names that they have everywhere. */
+import type { MIGRATIONS as EVERYWHERE } from '../../migrations/index.js'
+import * as initial from './0001-initial.js'
+import * as jwts from './0002-jwts.js'
+import * as personalTokens from './0003-personal-tokens.js'
+import * as signingKeys from './0004-signing-keys.js'
+import * as counterCounts from './0005-counter-counts.js'
+
+/** The text of one, for a schema that comes first in the search path. */
+type PostgresMigration = (schema: string) => string
+
+/** By the names of `migrations/index.ts`: one that is added there and forgotten here does not compile. */
+export const MIGRATIONS: Readonly<Record<keyof typeof EVERYWHERE, PostgresMigration>> = {
+  '0001-initial': initial.up,
+  '0002-jwts': jwts.up,
+  '0003-personal-tokens': personalTokens.up,
+  '0004-signing-keys': signingKeys.up,
+  '0005-counter-counts': counterCounts.up,
+}

@@ -1,0 +1,130 @@
+/** The one place where PostgreSQL's trouble becomes `store_unavailable`, in plain words and with what to do. */
+import { LatchkeyError } from 'latchkey'
+
+interface Trouble {
+  readonly detail: string
+  readonly retryAfterSeconds?: number
+}
+
+const AGAIN = { retryAfterSeconds: 1 }
+const POOLER =
+  'the server does not know a statement that was prepared: behind a pooler in transaction mode, set transactionPooler'
+
+/** By SQLSTATE or by the system's word for it; a class of SQLSTATEs (`08…`) by its first two characters. */
+const BY_CODE: Readonly<Record<string, Trouble>> = {
+  '08': { detail: 'the connection to the server was lost: try again', ...AGAIN },
+  '22': { detail: 'the server does not take a value of this call' },
+  '26000': { detail: POOLER },
+  '42P05': { detail: POOLER },
+  '25006': { detail: 'the server is read-only: it may be a replica' },
+  '28000': { detail: 'the server refuses this user: check the user and pg_hba.conf' },
+  '28P01': { detail: 'the server refuses the password: check the URL' },
+  '3D000': { detail: 'there is no such database: create it' },
+  '3F000': { detail: 'no such table: run `latchkey migrate`' },
+  '40': { detail: 'another transaction was in the way for too long: try again', ...AGAIN },
+  '42501': { detail: 'the user of the URL lacks a right: grant it, or run `latchkey migrate` as the owner' },
+  '42703': { detail: 'no such column: run `latchkey migrate`' },
+  '42P01': { detail: 'no such table: run `latchkey migrate`' },
+  '42P07': { detail: 'the schema has tables of another program: give Latchkey a schema of its own' },
+  '53100': { detail: 'the disk of the server is full: free some space' },
+  '53200': { detail: 'the server is out of memory' },
+  '53300': {
+    detail: 'the server takes no more connections: lower the pool size or raise max_connections',
+    ...AGAIN,
+  },
+  '54000': { detail: 'a value is too long for its index' },
+  '55P03': { detail: 'a lock was held by another transaction for too long: try again', ...AGAIN },
+  '57': { detail: 'the server is stopping, starting or was told to stop: try again', ...AGAIN },
+  '57014': { detail: 'the server took too long: try again', ...AGAIN },
+  '58': { detail: 'the server cannot read or write its files: check its disk' },
+  XX: { detail: 'the server has found damage in itself: look into its log' },
+  ECONNREFUSED: { detail: 'nobody listens there: check the address, and whether the server runs', ...AGAIN },
+  ECONNRESET: { detail: 'the connection to the server was lost: try again', ...AGAIN },
+  EPIPE: { detail: 'the connection to the server was lost: try again', ...AGAIN },
+  ENOTFOUND: { detail: 'there is no such host: check the URL' },
+  EAI_AGAIN: { detail: 'the name of the host cannot be looked up now: try again', ...AGAIN },
+  ETIMEDOUT: { detail: 'the server does not answer: try again', ...AGAIN },
+  EHOSTUNREACH: { detail: 'no way leads to the server: check the network', ...AGAIN },
+  ENETUNREACH: { detail: 'no way leads to the server: check the network', ...AGAIN },
+  ENOENT: { detail: 'there is no such socket: check the URL, and whether the server runs', ...AGAIN },
+}
+
+/** By message, where the driver has no code of its own. */
+const BY_MESSAGE: ReadonlyArray<readonly [pattern: RegExp, trouble: Trouble]> = [
+  [
+    /^Connection terminated|timeout expired/,
+    { detail: 'the connection to the server was lost: try again', ...AGAIN },
+  ],
+  [
+    /timeout exceeded when trying to connect/,
+    { detail: 'no connection was free: raise the pool size', ...AGAIN },
+  ],
+  [
+    /Client has encountered a connection error/,
+    { detail: 'the connection to the server was lost: try again', ...AGAIN },
+  ],
+  [/pool after calling end/, { detail: 'the store is closed' }],
+  [
+    /does not support SSL/,
+    { detail: 'the server does not speak TLS: take sslmode out of the URL, or set it up' },
+  ],
+  [/certificate/i, { detail: 'the certificate of the server is not trusted: check it and sslmode' }],
+  [/SASL|password must be a string/i, { detail: 'the server asks for a password: put one into the URL' }],
+]
+
+/**
+ * What to throw instead of `error`: a `LatchkeyError('store_unavailable')` for trouble with the server, and mistakes in
+ * a program (a `TypeError`, a refusal) as they are.
+ */
+export function storeError(error: unknown, place: string): unknown {
+  if (!(error instanceof Error) || error instanceof LatchkeyError || error instanceof TypeError) return error
+  const code = codeOf(error)
+  const trouble =
+    BY_CODE[code] ??
+    BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1] ??
+    (isSqlState(code) ? BY_CODE[code.slice(0, 2)] : undefined)
+  if (trouble) return unavailable(place, trouble, error)
+  return code === '' ? error : unavailable(place, { detail: error.message.split('\n')[0] ?? '' }, error)
+}
+
+/** The refusal for one database; one line, and the same shape everywhere. */
+export function unavailable(place: string, { detail, ...more }: Trouble, cause?: unknown): LatchkeyError {
+  return new LatchkeyError('store_unavailable', { detail: `${place}: ${detail}`, cause, ...more })
+}
+
+const CONSTRAINTS = { FOREIGNKEY: '23503', UNIQUE: '23505' } as const
+
+/** Whether PostgreSQL refused a row by this kind of constraint. */
+export function isConstraint(error: unknown, kind: keyof typeof CONSTRAINTS): boolean {
+  return codeOf(error) === CONSTRAINTS[kind]
+}
+
+/** Whether the server answered, and the connection is as good as before. */
+export function isAnswer(error: unknown): boolean {
+  const code = codeOf(error)
+  return isSqlState(code) && !/^(08|57P|25P03|XX|53[12])/.test(code)
+}
+
+/** Whether another transaction was in the way, and the same again can succeed. */
+export function isConflict(error: unknown): boolean {
+  return ['40001', '40P01'].includes(codeOf(error))
+}
+
+/** Whether the connection broke under a statement, so that another one may still work. */
+export function isLost(error: unknown): boolean {
+  const isSaid = error instanceof Error && error.message === 'Connection terminated unexpectedly'
+  return isSaid || ['57P01', '57P02', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
+}
+
+/** Whether a table or its schema is not there. */
+export function isMissingTable(error: unknown): boolean {
+  return ['42P01', '3F000'].includes(codeOf(error))
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+function isSqlState(code: string): boolean {
+  return /^[0-9A-Z]{5}$/.test(code)
+}

@@ -1,0 +1,237 @@
+/** Tokens on PostgreSQL. */
+import type { WhereInterface } from 'kysely'
+import type { Change, NewTokenRecord, TokenFilter, TokenInsertion, TokenStore } from 'latchkey'
+import { changedTokenColumns, msOf, useOf } from '../rows.js'
+import type { Changes } from './changes.js'
+import type { Connection } from './connection.js'
+import type { Runner } from './database.js'
+import { type FoundRow, findToken, foundOf } from './find-token.js'
+import { queriesOf, XID } from './queries.js'
+import type { Replica } from './replica.js'
+import {
+  isRowId,
+  newTokenColumns,
+  ownerColumns,
+  type PostgresSchema,
+  type PostgresTokenRow,
+  rowId,
+  tokenRecord,
+} from './rows.js'
+import { isConstraint } from './store-error.js'
+import { recordUses } from './token-uses.js'
+
+type Secrets = Pick<PostgresTokenRow, 'digest' | 'previous_digest'>
+
+/** What is told of a token that changed: its secrets. */
+const DIGESTS = ['digest', 'previous_digest'] as const
+
+export function tokenStore(connection: Connection, changes: Changes, replica: Replica | null): TokenStore {
+  const { externalUsers, schema } = connection.options
+  const kysely = queriesOf(schema)
+  const tokens = kysely.selectFrom('tokens').selectAll()
+  const find = findToken(schema, externalUsers)
+
+  const publish = (xid: string | null, changed: readonly Secrets[]) => {
+    changes.publish(xid, changed.flatMap(secretsOf))
+    return changed.length
+  }
+  const publishRows = (rows: ReadonlyArray<Secrets & { readonly xid: string }>) =>
+    publish(rows[0]?.xid ?? null, rows)
+
+  const ofUser = <Query extends WhereInterface<PostgresSchema, 'tokens'>>(
+    query: Query,
+    userId: TokenFilter['userId'],
+  ) => {
+    const { user_id, external_user } = ownerColumns(userId ?? '', externalUsers)
+    // Each `where` gives the builder that it was called on, narrowed.
+    if (externalUsers) return query.where('external_user', '=', external_user) as Query
+    return query.where('user_id', '=', user_id) as Query
+  }
+  /** Of secrets that the token has no more. */
+  const forgetUses = (
+    row: { readonly id: number; readonly digest: Uint8Array; readonly previous_digest: Uint8Array | null },
+    transaction: Runner,
+  ) => {
+    const kept = row.previous_digest === null ? [row.digest] : [row.digest, row.previous_digest]
+    const query = kysely
+      .deleteFrom('token_uses')
+      .where('token_id', '=', row.id)
+      .where('digest', 'not in', kept)
+    return connection.run(query.compile(), transaction)
+  }
+  const thatFit = <Query extends WhereInterface<PostgresSchema, 'tokens'>>(
+    query: Query,
+    filter: TokenFilter,
+  ) => {
+    const { userId, policy, hint } = filter
+    let fitting: WhereInterface<PostgresSchema, 'tokens'> =
+      userId === undefined ? query : ofUser(query, userId)
+    if (policy !== undefined) fitting = fitting.where('policy', '=', policy)
+    if (hint !== undefined)
+      fitting = fitting.where(({ eb, or }) => or([eb('hint', '=', hint), eb('previous_hint', '=', hint)]))
+    return fitting as Query
+  }
+
+  const insert = async (fields: NewTokenRecord, runner?: Runner): Promise<TokenInsertion> => {
+    const query = kysely
+      .insertInto('tokens')
+      .values(newTokenColumns(fields, externalUsers))
+      .onConflict((conflict) => conflict.column('digest').doNothing())
+      .returningAll()
+    const [row] = await connection.query(query.compile(), runner)
+    return row ? { kind: 'created', token: tokenRecord(row) } : { kind: 'digest_taken' }
+  }
+  const existing = async (fields: NewTokenRecord, runner?: Runner): Promise<TokenInsertion | null> => {
+    if (!fields.onePerUser) return null
+    const owned = ofUser(tokens, fields.userId).where('policy', '=', fields.policy)
+    const [row] = await connection.query(owned.orderBy('id').limit(1).compile(), runner)
+    return row ? { kind: 'existing', token: tokenRecord(row) } : null
+  }
+  const overLimit = async (fields: NewTokenRecord, runner: Runner): Promise<TokenInsertion | null> => {
+    const { userId, policy, createdAt, limitPerUser } = fields
+    if (limitPerUser === null) return null
+    const live = ofUser(kysely.selectFrom('tokens').select('id'), userId)
+      .where('policy', '=', policy)
+      .where('expires_at', '>', msOf(createdAt))
+    const rows = await connection.query(live.limit(limitPerUser).compile(), runner)
+    return rows.length < limitPerUser ? null : { kind: 'limit_reached' }
+  }
+
+  return {
+    findByDigest: connection.method(async (digest) => {
+      const statement = find(digest)
+      connection.statementCount += 1
+      // What a replica does not have it may not have yet.
+      const [row] = (await replica?.find<FoundRow>(statement)) ?? []
+      const [found] = row ? [row] : (await connection.database.run<FoundRow>(statement)).rows
+      return found ? foundOf(found) : null
+    }),
+    findById: connection.method(async (id) => {
+      const [row] = await connection.query(tokens.where('id', '=', rowId(id)).compile())
+      return row ? tokenRecord(row) : null
+    }),
+    insertOrGet: connection.method(async (fields): Promise<TokenInsertion> => {
+      const { onePerUser, limitPerUser, userId, policy } = fields
+      if (!externalUsers && !isRowId(userId)) return { kind: 'no_user' }
+      try {
+        if (!onePerUser && limitPerUser === null) return await insert(fields)
+        const early = await existing(fields)
+        if (early) return early
+        // Under a lock for this user and policy: what is counted here stays true until the insertion.
+        const { result } = await connection.transaction(
+          async (transaction) =>
+            (await existing(fields, transaction)) ??
+            (await overLimit(fields, transaction)) ??
+            (await insert(fields, transaction)),
+          { lock: `tokens ${JSON.stringify([userId, policy])}` },
+        )
+        return result
+      } catch (error) {
+        if (isConstraint(error, 'FOREIGNKEY')) return { kind: 'no_user' }
+        throw error
+      }
+    }),
+    renew: connection.method(async (id, expected, expiresAt) => {
+      const query = kysely
+        .updateTable('tokens')
+        .set({ expires_at: msOf(expiresAt) })
+        .where('id', '=', rowId(id))
+        .where('expires_at', '=', msOf(expected))
+      return publishRows(await connection.query(query.returning([...DIGESTS, XID]).compile())) > 0
+    }),
+    update: connection.method(async (id, changed) => {
+      const columns = changedTokenColumns(changed)
+      if (Object.keys(columns).length === 0)
+        return (await connection.query(tokens.where('id', '=', rowId(id)).compile())).length > 0
+      const query = kysely.updateTable('tokens').set(columns).where('id', '=', rowId(id))
+      return publishRows(await connection.query(query.returning([...DIGESTS, XID]).compile())) > 0
+    }),
+    rotate: connection.method(async (id, { expected, digest, hint, sealed, expiresAt, previousEndsAt }) => {
+      const { result, xid } = await connection.transaction(async (transaction) => {
+        const current = tokens.where('id', '=', rowId(id)).where('digest', '=', expected).forUpdate()
+        const [before] = await connection.query(current.compile(), transaction)
+        if (before === undefined) return null
+        const query = kysely.updateTable('tokens').set({
+          digest,
+          hint,
+          sealed,
+          ...(expiresAt !== undefined && { expires_at: expiresAt && msOf(expiresAt) }),
+          previous_digest: before.digest,
+          previous_hint: before.hint,
+          previous_ends_at: msOf(previousEndsAt),
+        })
+        const rotated = query.where('id', '=', before.id).returningAll()
+        const [after] = await connection.query(rotated.compile(), transaction)
+        if (after === undefined) return null
+        await forgetUses(after, transaction)
+        return { before, after }
+      })
+      if (result === null) return null
+      publish(xid, [result.before])
+      return tokenRecord(result.after)
+    }),
+    dropPrevious: connection.method(async (id, digest) => {
+      const held = tokens.where('id', '=', rowId(id)).where('previous_digest', '=', digest).forUpdate()
+      const none = { previous_digest: null, previous_hint: null, previous_ends_at: null }
+      const { result, xid } = await connection.transaction(async (transaction) => {
+        const rows = await connection.query(held.compile(), transaction)
+        for (const row of rows) {
+          const query = kysely.updateTable('tokens').set(none).where('id', '=', row.id)
+          await connection.run(query.compile(), transaction)
+          await forgetUses({ ...row, ...none }, transaction)
+        }
+        return rows
+      })
+      return publish(xid, result) > 0
+    }),
+    recordUses: connection.method((uses) => recordUses(connection, uses)),
+    listUses: connection.method(async (tokenIds) => {
+      const ids = tokenIds.filter(isRowId)
+      if (ids.length === 0) return []
+      const query = kysely.selectFrom('token_uses').selectAll().where('token_id', 'in', ids)
+      return (await connection.query(query.compile())).map(useOf)
+    }),
+    delete: connection.method(async (id) => {
+      const query = kysely
+        .deleteFrom('tokens')
+        .where('id', '=', rowId(id))
+        .returning([...DIGESTS, XID])
+      return publishRows(await connection.query(query.compile())) > 0
+    }),
+    deleteMany: connection.method(async (filter) => {
+      const query = thatFit(kysely.deleteFrom('tokens').returning([...DIGESTS, XID]), filter)
+      return publishRows(await connection.query(query.compile()))
+    }),
+    deleteExpired: connection.method(async (now, which) => {
+      const expired = kysely.selectFrom('tokens').select('id').where('expires_at', '<=', msOf(now))
+      const doomed =
+        'id' in which
+          ? expired.where('id', '=', rowId(which.id))
+          : expired.where('id', '>', rowId(which.afterId)).orderBy('id').limit(which.limit)
+      // One that somebody works with is not waited for: it is left to the next time.
+      const query = kysely
+        .deleteFrom('tokens')
+        .where('id', 'in', doomed.forUpdate().skipLocked())
+        .returningAll()
+        .returning(XID)
+      const deleted = await connection.query(query.compile())
+      publishRows(deleted)
+      return deleted.map(tokenRecord).sort((a, b) => a.id - b.id)
+    }),
+    list: connection.method(async (filter: TokenFilter, { afterId, limit } = {}) => {
+      let query = thatFit(tokens.orderBy('id'), filter)
+      if (afterId !== undefined) query = query.where('id', '>', rowId(afterId))
+      if (limit !== undefined) query = query.limit(limit)
+      return (await connection.query(query.compile())).map(tokenRecord)
+    }),
+    reseal: connection.method(async (id, expected, sealed) => {
+      const query = kysely.updateTable('tokens').set({ sealed }).where('id', '=', rowId(id))
+      return (await connection.run(query.where('sealed', '=', expected).compile())) === 1
+    }),
+  }
+}
+
+function secretsOf({ digest, previous_digest }: Secrets): readonly Change[] {
+  const secrets = previous_digest === null ? [digest] : [digest, previous_digest]
+  return secrets.map((secret) => ({ kind: 'token', digest: secret }))
+}

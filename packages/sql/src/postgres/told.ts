@@ -1,0 +1,47 @@
+/** What was told already, by transaction: own changes come back through the table, sometimes before they were told. */
+import type { Change } from 'latchkey'
+
+/** Of so many transactions it is remembered; of older ones something may be told twice, which harms nobody. */
+const REMEMBERED = 1000
+
+export class Told {
+  readonly #keys = new Map<string, Set<string>>()
+
+  /** Whether a change of this transaction has not been told yet; from now on it has. */
+  isNew(xid: string, change: Change): boolean {
+    const keys = this.#keysOf(xid)
+    const key = keyOf(change)
+    if (keys.has(key)) return false
+    keys.add(key)
+    return true
+  }
+
+  /** For another server, which gives the same numbers to other transactions. */
+  clear(): void {
+    this.#keys.clear()
+  }
+
+  #keysOf(xid: string): Set<string> {
+    const known = this.#keys.get(xid)
+    if (known !== undefined) return known
+    const [oldest] = this.#keys.size < REMEMBERED ? [] : this.#keys.keys()
+    if (oldest !== undefined) this.#keys.delete(oldest)
+    const keys = new Set<string>()
+    this.#keys.set(xid, keys)
+    return keys
+  }
+}
+
+function keyOf(change: Change): string {
+  switch (change.kind) {
+    case 'token':
+      return `token ${Buffer.from(change.digest).toString('base64')}`
+    case 'user':
+      return `user ${JSON.stringify(change.userId)}`
+    case 'jwt':
+      return `jwt ${change.jti}`
+    case 'keys':
+    case 'all':
+      return change.kind
+  }
+}
