@@ -121,7 +121,7 @@ module.exports = {
       from: { path: `^${CORE}/`, pathNot: TEST },
       to: { path: '^packages/(?!latchkey/)' },
     },
-    packageRow('sql', ['latchkey', 'kysely', 'better-sqlite3']),
+    packageRow('sql', ['latchkey', 'kysely', 'better-sqlite3', 'pg']),
     packageRow('server', [
       'latchkey',
       '@latchkey/sql',

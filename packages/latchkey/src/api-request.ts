@@ -1,6 +1,6 @@
 /** A request on its way through guard and view: DRF's `Request`, with `user`, `auth` and lazily parsed `data`. */
 import type { CredentialRequest } from './authenticators/authenticator.js'
-import { addressBucket, clientAddress, type TrustedProxies } from './client-address.js'
+import { addressBucket, type ClientAddress, clientAddress, type TrustedProxies } from './client-address.js'
 import { ANONYMOUS, type Identity } from './identity.js'
 import type { HttpRequest, RouteMatch } from './request.js'
 import { parseCookies } from './sessions/cookies.js'
@@ -11,6 +11,8 @@ export interface ApiRequestContext {
   /** Turns the body into data: the view's parsers. */
   readonly parse: (body: Uint8Array, contentType: string | undefined) => unknown
   readonly route: RouteMatch
+  /** Whether a handler of somebody else reads the body behind a guard. */
+  readonly leavesBody: boolean
 }
 
 const NOTHING: readonly string[] = Object.freeze([])
@@ -57,13 +59,16 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   get address(): string {
-    this.#address ??= addressBucket(this.clientAddress)
+    this.#address ??= addressBucket(this.#client().counted)
     return this.#address
   }
 
   get clientAddress(): string {
-    const { isTrustedProxy } = this.#context
-    return clientAddress(this.http.remoteAddress, this.http.header('x-forwarded-for'), isTrustedProxy)
+    return this.#client().caller
+  }
+
+  get leavesBody(): boolean {
+    return this.#context.leavesBody
   }
 
   /** Parameters of the path, percent-decoded. */
@@ -106,6 +111,11 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   /** The guard's result, set once by whoever ran it. */
   identify(identity: Identity): void {
     this.#identity = identity
+  }
+
+  #client(): ClientAddress {
+    const { isTrustedProxy } = this.#context
+    return clientAddress(this.http.remoteAddress, this.http.header('x-forwarded-for'), isTrustedProxy)
   }
 
   async #parseBody(): Promise<unknown> {

@@ -12,12 +12,29 @@ describe('clientAddress', () => {
     ['127.0.0.1', '1.2.3.4, 10.1.1.1', '1.2.3.4', 'two proxies'],
     ['127.0.0.1', '10.1.1.1', '10.1.1.1', 'only proxies'],
     ['::ffff:127.0.0.1', '1.2.3.4', '1.2.3.4', 'a mapped address'],
-    ['127.0.0.1', '1.2.3.4, garbage', '127.0.0.1', 'an entry that is no address'],
-    ['127.0.0.1', '', '127.0.0.1', 'an empty header'],
+    ['127.0.0.1', '1.2.3.4:4711', '1.2.3.4', 'a port'],
+    ['127.0.0.1', '[2001:db8::1]:4711', '2001:db8::1', 'an IPv6 address with a port'],
+    ['127.0.0.1', '[2001:db8::1]', '2001:db8::1', 'an IPv6 address in brackets'],
+    ['127.0.0.1', '6.6.6.6, 1.2.3.4:4711, [fd00::2]:1', '1.2.3.4', 'ports all the way'],
+    ['127.0.0.1', 'garbage, 1.2.3.4', '1.2.3.4', 'a client that writes what is no address'],
     ['fd00::1', '2001:db8::1', '2001:db8::1', 'IPv6'],
     [undefined, '1.2.3.4', '', 'an unknown peer'],
   ])('%s with %s counts for %s: %s', (remote, forwarded, expected, _case) => {
-    expect(clientAddress(remote, forwarded, trust)).toBe(expected)
+    expect(clientAddress(remote, forwarded, trust)).toEqual({ caller: expected, counted: expected })
+  })
+
+  it.each([
+    ['1.2.3.4, garbage', '127.0.0.1'],
+    ['unknown', '127.0.0.1'],
+    ['', '127.0.0.1'],
+    ['1.2.3.4,', '127.0.0.1'],
+    ['1.2.3.4:', '127.0.0.1'],
+    ['1.2.3.4:port', '127.0.0.1'],
+    ['[1.2.3.4', '127.0.0.1'],
+    ['[]:80', '127.0.0.1'],
+    ['_hidden, 10.1.1.1', '10.1.1.1'],
+  ])('never takes the proxy that wrote "%s" for the caller, and counts it as %s', (forwarded, counted) => {
+    expect(clientAddress('127.0.0.1', forwarded, trust)).toEqual({ caller: '', counted })
   })
 
   it('names an entry that is neither an address nor a range', () => {

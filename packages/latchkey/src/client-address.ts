@@ -1,6 +1,6 @@
 /**
  * Whose address a request counts for: the connection's, and `X-Forwarded-For` only as far as configured proxies wrote
- * it. Throttles and the remote-user authenticator ask.
+ * it. Throttles, allow-lists of tokens and the remote-user authenticator ask.
  */
 import { BlockList, isIP } from 'node:net'
 
@@ -33,24 +33,38 @@ export function trustedProxies(proxies: readonly string[]): TrustedProxies {
   }
 }
 
+export interface ClientAddress {
+  /** Who called; `''` where nobody said, which no allow-list lets in. */
+  readonly caller: string
+  /** Whom throttles count: the caller, or the last proxy that is known on the way to one that is not. */
+  readonly counted: string
+}
+
 /**
  * The nearest address that is not a trusted proxy, reading `X-Forwarded-For` from the right: what a client writes
- * itself is never believed. An entry that is no address ends the walk.
+ * itself is never believed. Ports are left out. At any other entry that is no address (`unknown`, nothing at all) the
+ * caller is unknown, and is not taken for the proxy that wrote it.
  */
 export function clientAddress(
   remoteAddress: string | undefined,
   forwardedFor: string | undefined,
   isTrusted: TrustedProxies,
-): string {
+): ClientAddress {
   let address = unmapped(remoteAddress ?? '')
-  if (forwardedFor === undefined || !isTrusted(address)) return address
+  if (forwardedFor === undefined || !isTrusted(address)) return { caller: address, counted: address }
   for (const entry of forwardedFor.split(',').reverse()) {
-    const next = unmapped(entry.trim())
-    if (isIP(next) === 0) break
+    const next = unmapped(withoutPort(entry.trim()))
+    if (isIP(next) === 0) return { caller: '', counted: address }
     address = next
     if (!isTrusted(address)) break
   }
-  return address
+  return { caller: address, counted: address }
+}
+
+/** `192.0.2.1:4711`, `[2001:db8::1]:4711` and `[2001:db8::1]`, as some proxies write them. */
+function withoutPort(entry: string): string {
+  const match = /^(?:\[([\da-f:.%\w]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/i.exec(entry)
+  return match?.[1] ?? match?.[2] ?? entry
 }
 
 /** What is counted together: an IPv4 address, or the /64 of an IPv6 one, which is what one customer gets. */

@@ -35,6 +35,7 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
     parse: (body: Uint8Array, contentType: string | undefined) =>
       parseBody(context.parsers, body, contentType),
     route: {},
+    leavesBody: true,
   }
   const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
   const refuse = (request: ApiRequest, error: unknown): GateOutcome => {

@@ -28,7 +28,7 @@ import { TokenService } from './tokens/token-service.js'
 import { LoginService } from './users/login-service.js'
 import { UserService } from './users/user-service.js'
 import { dispatch } from './views/dispatch.js'
-import type { ErrorListener } from './views/error-answer.js'
+import { type ErrorListener, safeListener } from './views/error-answer.js'
 import { formParser } from './views/parsers/form.js'
 import { jsonParser } from './views/parsers/json.js'
 import { multipartParser } from './views/parsers/multipart.js'
@@ -129,7 +129,8 @@ const DEFAULT_CACHE_ENTRIES = 50_000
  * @throws TypeError that names the option, for every option that cannot work
  */
 export function createLatchkey(options: LatchkeyOptions): Latchkey {
-  const { store, clock = systemClock, onError = logError, maxBodyBytes = MEBIBYTE } = options
+  const { store, clock = systemClock, maxBodyBytes = MEBIBYTE } = options
+  const onError = safeListener(options.onError ?? logError, logError)
   const { counters = store.counters } = options
   if (options.secret === undefined) {
     throw new TypeError('secret: is missing; set LATCHKEY_SECRET to at least 32 random characters')

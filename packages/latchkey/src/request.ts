@@ -17,7 +17,8 @@ export interface HttpRequest {
   readonly remoteAddress: string | undefined
   /**
    * A header by its lower-case name; the values of a repeated header joined with `,` (cookies with `; `), so that two
-   * conflicting `Authorization` headers are one malformed header and never "the first wins".
+   * conflicting `Authorization` headers are one malformed header and never "the first wins". Of headers that decide
+   * nothing here (`age`, `etag`, `server` and their like) Node keeps the first.
    */
   header(name: string): string | undefined
   /** The whole body; throws `payload_too_large` as soon as more than `maxBytes` are announced or came. */

@@ -1,21 +1,30 @@
-import { createServer, request as httpRequest, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http'
+import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import expressFramework from 'express'
 import fastifyFramework, { type FastifyInstance } from 'fastify'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sessionAuthentication } from '../authenticators/session.js'
 import { createLatchkey } from '../latchkey.js'
 import { argon2id } from '../passwords/argon2id.js'
 import { allowAny } from '../permissions/allow-any.js'
 import { isAuthenticated } from '../permissions/is-authenticated.js'
+import { newCsrfToken } from '../sessions/csrf.js'
 import { memoryStore } from '../stores/memory.js'
 import { apiView } from '../views/api-view.js'
 import { express } from './express.js'
 import { fastify } from './fastify.js'
 import { fetchHandler } from './fetch.js'
 import { hono } from './hono.js'
-import { listener } from './node-http.js'
+import { fromIncoming, incomingHeader, listener } from './node-http.js'
 
 const latchkey = createLatchkey({
   store: memoryStore(),
@@ -268,5 +277,186 @@ describe.each(Object.keys(ADAPTERS))('the %s adapter', (name) => {
     const answer = await ask('/boom/')
     expect(answer.status).toBe(500)
     expect(JSON.parse(answer.text)).toEqual({ detail: 'A server error occurred.' })
+  })
+})
+
+describe('a guard before a handler that reads the body itself', () => {
+  const guarded = createLatchkey({
+    store: memoryStore(),
+    secret: 'a secret of at least thirty-two characters',
+    authentication: [sessionAuthentication()],
+    onError: (error) => expect.unreachable(String(error)),
+  })
+  const csrf = newCsrfToken()
+  const form = `a=1&csrfmiddlewaretoken=${csrf}`
+  const formType = 'application/x-www-form-urlencoded'
+  let session: string
+  beforeAll(async () => {
+    const user = await guarded.users.create({ username: 'vitor' })
+    session = (await guarded.sessions.start(user)).secret.reveal()
+  })
+
+  /** Each answers with the body that its handler got. */
+  const GUARDS: Record<string, { readonly form: number; readonly start: () => Server }> = {
+    'express.guard, then a body parser': {
+      form: 403,
+      start: () => {
+        const app = expressFramework()
+        app.use(express.guard(guarded, isAuthenticated), expressFramework.text({ type: '*/*' }))
+        app.post('/', (request, response) => void response.json({ body: request.body }))
+        return createServer(app as RequestListener)
+      },
+    },
+    'a body parser, then express.guard': {
+      form: 200,
+      start: () => {
+        const app = expressFramework()
+        app.use(expressFramework.text({ type: 'application/json' }), expressFramework.urlencoded())
+        app.use(express.guard(guarded, isAuthenticated))
+        app.post('/', (request, response) => void response.json({ body: request.body }))
+        return createServer(app as RequestListener)
+      },
+    },
+    'fastify.guard': {
+      form: 403,
+      start: () =>
+        fastifyBodyServer((app) => {
+          const onRequest = fastify.guard(guarded, isAuthenticated)
+          app.post('/', { onRequest }, async ({ body }) => ({ body }))
+        }),
+    },
+    'fastify.route': {
+      form: 200,
+      start: () =>
+        fastifyBodyServer((app) => {
+          app.post(
+            '/',
+            fastify.route(guarded, [isAuthenticated], async ({ body }) => ({ body })),
+          )
+        }),
+    },
+    'hono.guard': {
+      form: 200,
+      start: () => {
+        const app = new Hono()
+        app.post('/', hono.guard(guarded, isAuthenticated), async (context) =>
+          context.json({ body: await context.req.text() }),
+        )
+        return createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+      },
+    },
+    'a reader, then hono.guard': {
+      form: 200,
+      start: () => {
+        const app = new Hono()
+        app.use(async (context, next) => {
+          await context.req.text()
+          await next()
+        })
+        app.post('/', hono.guard(guarded, isAuthenticated), async (context) =>
+          context.json({ body: await context.req.text() }),
+        )
+        return createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+      },
+    },
+  }
+
+  function fastifyBodyServer(addRoute: (app: FastifyInstance) => void): Server {
+    const app = fastifyFramework({
+      serverFactory: (handler) =>
+        createServer((request, response) => app.ready(() => handler(request, response))),
+    })
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, parsed) => {
+      const isForm = request.headers['content-type'] === formType
+      parsed(null, isForm ? Object.fromEntries(new URLSearchParams(String(body))) : body)
+    })
+    addRoute(app)
+    void app.ready()
+    return app.server
+  }
+
+  it.each(Object.entries(GUARDS))(
+    '%s: leaves it the body, or says no',
+    async (_name, { form: status, start }) => {
+      const server = start()
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+      const cookie = `sessionid=${session}; csrftoken=${csrf}`
+      const post = (headers: Record<string, string>, body: string) =>
+        fetch(url, { method: 'POST', headers: { cookie, origin: new URL(url).origin, ...headers }, body })
+      const json = await post({ 'x-csrftoken': csrf, 'content-type': 'application/json' }, '{"a":1}')
+      expect(await json.json()).toEqual({ body: '{"a":1}' })
+      const page = await post({ 'content-type': formType }, form)
+      expect(page.status).toBe(status)
+      if (status === 200) expect(await page.text()).toContain(csrf)
+      else expect(await page.text()).toContain('The guard leaves the body to its handler')
+      expect((await post({ 'content-type': formType }, 'a=1')).status).toBe(403)
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  )
+})
+
+describe('a request of node:http', () => {
+  it('rejects when its body was read before, and does not wait', async () => {
+    const bodies: unknown[] = []
+    const server = createServer((request, response) => {
+      const { body } = { body: () => fromIncoming(request).body(100) }
+      body()
+        .then((bytes) => bodies.push(String(bytes)))
+        .then(body)
+        .catch((error: unknown) => bodies.push(error))
+        .finally(() => response.end())
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { method: 'POST', body: 'x' })
+    expect(bodies).toEqual(['x', expect.any(TypeError)])
+    server.closeAllConnections()
+    server.close()
+  })
+
+  it('has the host of HTTP/2', async () => {
+    const hosts: unknown[] = []
+    const server = createHttp2Server((request, response) => {
+      hosts.push(incomingHeader(request as unknown as IncomingMessage, 'host'))
+      response.end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const authority = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const client = connect(`http://${authority}`)
+    await new Promise((resolve) => client.request({ ':path': '/' }).resume().on('end', resolve))
+    expect(hosts).toEqual([authority])
+    client.close()
+    server.close()
+  })
+
+  it.each(['authorization', 'content-type', 'host', 'referer', 'proxy-authorization'])(
+    'joins two lines of %s, of which Node keeps the first',
+    async (name) => {
+      const seen: unknown[] = []
+      const server = createServer((request, response) => {
+        seen.push(incomingHeader(request, name))
+        response.end()
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const { port } = server.address() as AddressInfo
+      const host = name === 'host' ? [] : ['Host', 'x']
+      await new Promise((resolve, reject) => {
+        const headers = [...host, name, 'one', name, 'two']
+        httpRequest({ host: '127.0.0.1', port, headers: headers as never, agent: false })
+          .on('response', (answer) => answer.resume().on('end', resolve))
+          .on('error', reject)
+          .end()
+      })
+      expect(seen).toEqual(['one,two'])
+      server.close()
+    },
+  )
+
+  it('reads headers where there are no raw ones', () => {
+    const made = { headers: { authorization: 'Token x' } } as IncomingMessage
+    expect(incomingHeader(made, 'authorization')).toBe('Token x')
+    expect(incomingHeader(made, 'host')).toBeUndefined()
   })
 })

@@ -4,7 +4,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler } from '../request.js'
-import { fromIncoming, writeResponse } from './node-http.js'
+import { type BodyReader, fromIncoming, leaveBody, writeResponse } from './node-http.js'
 
 /** The part of Express's request that is read. */
 interface ExpressRequest extends IncomingMessage {
@@ -34,7 +34,7 @@ function guard(latchkey: Latchkey, ...permissions: readonly Permission[]): Middl
       Object.assign(request, identity)
       next()
     }
-    const outcome = gate(fromExpress(request))
+    const outcome = gate(fromExpress(request, leaveBody))
     if (outcome instanceof Promise) outcome.then(settle).catch(next)
     else settle(outcome)
   }
@@ -59,17 +59,18 @@ function route<
       if (outcome.refusal !== null) writeResponse(response, outcome.refusal, request.method)
       else await handler(Object.assign(request, outcome.identity), response, next)
     }
-    Promise.resolve(gate(fromExpress(request)))
+    Promise.resolve(gate(fromExpress(request, leaveBody)))
       .then(settle)
       .catch(next)
   }
 }
 
-function fromExpress(request: ExpressRequest) {
+function fromExpress(request: ExpressRequest, body?: BodyReader) {
   return fromIncoming(
     request,
     request.originalUrl ?? request.url,
     request.readableEnded ? request.body : undefined,
+    body,
   )
 }
 

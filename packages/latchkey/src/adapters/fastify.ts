@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
-import type { Handler, HttpResponse } from '../request.js'
-import { fromIncoming } from './node-http.js'
+import type { Handler, HttpRequest, HttpResponse } from '../request.js'
+import { fromIncoming, leaveBody } from './node-http.js'
 
 /**
  * A plugin that serves mounted views: `app.register(fastify.endpoints({ '/api-token-auth/': latchkey.endpoints.obtainAuthToken }))`.
@@ -41,7 +41,7 @@ function guard(
       Object.assign(request, identity)
       done()
     }
-    const outcome = gate(fromIncoming(request.raw))
+    const outcome = gate(headOf(request))
     if (outcome instanceof Promise) outcome.then(settle).catch(done)
     else settle(outcome)
   }
@@ -63,7 +63,7 @@ function route<
 ): (request: Request, reply: Reply) => Result | Reply | Promise<Result | Reply> {
   const gate = latchkey.gate(permissions)
   return (request, reply) => {
-    const outcome = gate(fromIncoming(request.raw))
+    const outcome = gate(headOf(request))
     if (!(outcome instanceof Promise)) {
       return outcome.refusal === null
         ? handler(request, reply, outcome.identity)
@@ -73,6 +73,11 @@ function route<
       refusal === null ? handler(request, reply, identity) : send(reply, refusal),
     )
   }
+}
+
+/** For a guard, which reads no body; in a route and in later hooks Fastify has parsed it. */
+function headOf({ raw, body }: FastifyRequest): HttpRequest {
+  return fromIncoming(raw, raw.url, body, leaveBody)
 }
 
 /** Through Fastify's own reply, so that its hooks see the answer. */

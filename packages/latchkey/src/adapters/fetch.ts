@@ -54,7 +54,7 @@ function headersInit(lines: HttpResponse['headers']): Headers | Record<string, s
   return headers
 }
 
-async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes)
     throw new LatchkeyError('payload_too_large')
   if (request.body === null) return new Uint8Array()

@@ -5,7 +5,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, RouteMatch } from '../request.js'
-import { fromFetch, toResponse } from './fetch.js'
+import { fromFetch, readBody, toResponse } from './fetch.js'
 import { fromIncoming, incomingHeader } from './node-http.js'
 
 /** What `hono.guard` puts into the context: `context.var.user`, `context.var.auth`. */
@@ -69,10 +69,17 @@ function fromHono(context: Context): HttpRequest {
   return fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name))
 }
 
-/** For a guard, which reads no body: then Node's request is enough, and a `Request` need not be made of it. */
+/** For a guard, which seldom reads a body: then Node's request is enough, and a `Request` need not be made of it. */
 function headOf(context: Context): HttpRequest {
   const incoming = incomingOf(context)
-  return incoming === null ? fromFetch(context.req.raw) : fromIncoming(incoming)
+  const body = (maxBytes: number) => copyOfBody(context, maxBytes)
+  if (incoming === null) return { ...fromFetch(context.req.raw), body }
+  return fromIncoming(incoming, incoming.url, undefined, (_incoming, maxBytes) => body(maxBytes))
+}
+
+/** The handler behind the guard reads the body again; what read it before has left it with Hono. */
+async function copyOfBody({ req }: Context, maxBytes: number): Promise<Uint8Array> {
+  return req.raw.bodyUsed ? new Uint8Array(await req.arrayBuffer()) : readBody(req.raw.clone(), maxBytes)
 }
 
 function incomingOf(context: Context): IncomingMessage | null {

@@ -16,8 +16,20 @@ export function fromIncoming(
   request: IncomingMessage,
   target: string = request.url ?? '/',
   parsedBody?: unknown,
+  body: BodyReader = readBody,
 ): HttpRequest {
-  return new IncomingRequest(request, target, parsedBody)
+  return new IncomingRequest(request, target, parsedBody, body)
+}
+
+/** How the body of a request is read. */
+export type BodyReader = (incoming: IncomingMessage, maxBytes: number) => Promise<Uint8Array>
+
+/** For a guard: Node gives a body once, to the handler behind it. */
+export async function leaveBody(): Promise<never> {
+  throw new LatchkeyError('permission_denied', {
+    message:
+      'CSRF Failed: The guard leaves the body to its handler: send the token as a header, or parse the body before the guard.',
+  })
 }
 
 /** Writes the answer. To HEAD the same headers go out and no body. */
@@ -38,12 +50,14 @@ export function writeResponse(
 class IncomingRequest implements HttpRequest {
   readonly #incoming: IncomingMessage
   readonly #target: string
+  readonly #readBody: BodyReader
   readonly parsedBody: unknown
 
-  constructor(incoming: IncomingMessage, target: string, parsedBody: unknown) {
+  constructor(incoming: IncomingMessage, target: string, parsedBody: unknown, body: BodyReader) {
     this.#incoming = incoming
     this.#target = target
     this.parsedBody = parsedBody
+    this.#readBody = body
   }
 
   get path(): string {
@@ -81,32 +95,49 @@ class IncomingRequest implements HttpRequest {
   }
 
   body(maxBytes: number): Promise<Uint8Array> {
-    return readBody(this.#incoming, maxBytes)
+    return this.#readBody(this.#incoming, maxBytes)
   }
 }
 
 /** A header of Node's request as `HttpRequest.header` promises it. */
 export function incomingHeader(incoming: IncomingMessage, name: string): string | undefined {
-  // Node keeps only the first of several Authorization headers; two must not pass for one.
-  if (name === 'authorization') return joinedAuthorization(incoming)
-  const value = incoming.headers[name]
-  return typeof value === 'object' ? value.join(',') : value
+  const { headers } = incoming
+  // HTTP/2 names the host in a pseudo-header (RFC 9113, 8.3.1).
+  const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined)
+  if (value === undefined) return undefined
+  if (typeof value === 'object') return value.join(',')
+  return FIRST_KEPT.has(name) ? (joinedRaw(incoming, name) ?? value) : value
 }
 
-function joinedAuthorization({ headers, rawHeaders }: IncomingMessage): string | undefined {
-  const first = headers.authorization
-  if (first === undefined) return undefined
+/** Of these Node keeps the first line only, and of those that decide anything two must not pass for one. */
+const FIRST_KEPT: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-type',
+  'from',
+  'host',
+  'proxy-authorization',
+  'referer',
+  'user-agent',
+])
+
+/** Undefined where there are no raw headers, as in requests that no server made. */
+function joinedRaw(incoming: Partial<Pick<IncomingMessage, 'rawHeaders'>>, name: string): string | undefined {
+  const lines = incoming.rawHeaders ?? []
   let joined: string | undefined
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.length !== 13 || rawHeaders[index]?.toLowerCase() !== 'authorization') continue
-    const value = rawHeaders[index + 1] ?? ''
+  for (let index = 0; index < lines.length; index += 2) {
+    if (lines[index]?.length !== name.length || lines[index]?.toLowerCase() !== name) continue
+    const value = lines[index + 1] ?? ''
     joined = joined === undefined ? value : `${joined},${value}`
   }
-  return joined ?? first
+  return joined
 }
 
 async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw new LatchkeyError('payload_too_large')
+  if (incoming.readableEnded) {
+    throw new TypeError('body: was read before, by a body parser or a guard that did not hand it on')
+  }
+  if (incoming.destroyed) throw brokenOff()
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
     let length = 0
@@ -119,9 +150,12 @@ async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Ui
       } else chunks.push(chunk)
     })
     incoming.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
-    const broken = (cause?: unknown) =>
-      reject(new LatchkeyError('parse_error', { message: 'The request body broke off.', cause }))
+    const broken = (cause?: unknown) => reject(brokenOff(cause))
     incoming.on('error', broken)
     incoming.on('close', () => (incoming.complete ? undefined : broken()))
   })
+}
+
+function brokenOff(cause?: unknown): LatchkeyError {
+  return new LatchkeyError('parse_error', { message: 'The request body broke off.', cause })
 }

@@ -10,8 +10,10 @@ export interface CredentialRequest {
   readonly remoteAddress: string | undefined
   /** The caller's address as far as configured proxies are trusted; IPv6 as its /64. */
   readonly address: string
-  /** The same in full. */
+  /** The same in full; `''` where a proxy did not say it. */
   readonly clientAddress: string
+  /** True in a guard before a handler that reads the body itself: what is read here may be lost to it. */
+  readonly leavesBody: boolean
   /** A header by its lower-case name; one character per byte. */
   header(name: string): string | undefined
   cookie(name: string): string | undefined

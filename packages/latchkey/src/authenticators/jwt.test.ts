@@ -100,3 +100,15 @@ it('without a user look-up takes who was deactivated, in the words of simplejwt,
     code: 'token_not_valid',
   })
 })
+
+it('refuses a realm and keywords that would break the challenge', () => {
+  for (const authentication of [jwtAuthentication, jwtStatelessUserAuthentication]) {
+    for (const realm of ['a"b', 'a\\b', 'a\r\nb', 'caf\u00e9']) {
+      expect(() => authentication({ realm })).toThrow(/^realm:/)
+    }
+    for (const headerType of ['', 'Bearer token', 'Bearer\r\n', 'B\u00e9arer']) {
+      expect(() => authentication({ headerTypes: ['Bearer', headerType] })).toThrow(/^headerTypes:/)
+    }
+    expect(authentication({ realm: 'the api', headerTypes: ['JWT'] }).challenge).toBe('JWT realm="the api"')
+  }
+})

@@ -52,6 +52,10 @@ function authenticator(
   const keywords = new Set(headerTypes)
   const header = (options.header ?? 'Authorization').toLowerCase()
   if (!isKeyword(header)) throw new TypeError('header: must be the name of a header')
+  if (headerTypes.length === 0 || !headerTypes.every(isKeyword))
+    throw new TypeError('headerTypes: must be keywords, each one word as HTTP has them, and at least one')
+  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm))
+    throw new TypeError('realm: must be printable ASCII without " and \\')
 
   return Object.freeze({
     name,

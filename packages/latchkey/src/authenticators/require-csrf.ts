@@ -10,8 +10,8 @@ export interface CsrfContext {
   /** Whether the browser speaks TLS, whatever a proxy in between speaks. */
   readonly secure: boolean
   /**
-   * `first`: as in DRF any body is parsed, and the field of a form counts before the header. `last`: a body is read only
-   * if it is a form and there is no header, so that a guard leaves it to the handler behind it.
+   * `first`: as in DRF any body is parsed, and the field of a form counts before the header. `last`, and always where
+   * the body is left to the handler behind a guard: it is read only if it is a form and there is no header.
    */
   readonly formField: 'first' | 'last'
 }
@@ -30,7 +30,7 @@ export async function requireCsrf(
       cookie: request.cookie(sessions.csrfCookieName),
       headerName,
       formField: async () => {
-        if (formField === 'first') return fieldOf(request, await request.data())
+        if (formField === 'first' && !request.leavesBody) return fieldOf(request, await request.data())
         const isWanted = request.header(headerName) === undefined && isForm(request)
         return isWanted ? fieldOf(request, await request.data()) : ''
       },

@@ -326,6 +326,19 @@ describe('JWTs in cookies', () => {
     expect(again.setCookies).toHaveLength(2)
   })
 
+  it('end with a logout that comes a second after another tab has refreshed', async () => {
+    await browser.logIn()
+    const before = new Map(browser.jar)
+    await browser.ask('/refresh/', { headers: browser.own })
+    const successor = browser.jar.get(REFRESH) ?? ''
+    browser.clock.advance(1)
+    browser.jar.set(REFRESH, before.get(REFRESH) ?? '')
+    expect(await browser.ask('/logout/', { headers: browser.own })).toMatchObject({ status: 200, body: '{}' })
+    await expect(browser.jwts.refresh(successor)).rejects.toMatchObject({
+      publicMessage: 'Token is blacklisted',
+    })
+  })
+
   it('stay when the store is in trouble, and the answer is a 503', async () => {
     await browser.logIn()
     const { rotate } = browser.store.jwts

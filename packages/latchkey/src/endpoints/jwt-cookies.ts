@@ -41,7 +41,7 @@ export function endCookies(request: ApiRequest, context: CookieContext, challeng
   return withRefreshCookie(request, context, challenge, async (token) => {
     const { jwts } = context
     await endAccess(jwts, request.cookie(jwts.options.cookies.accessName))
-    await jwts.blacklist(token)
+    await jwts.blacklist(token, { address: request.address })
     return response({}, { headers: { 'Set-Cookie': clearedCookies(jwts) } })
   })
 }

@@ -106,8 +106,8 @@ export function tokenBlacklist({
   ...options
 }: JwtEndpointOptions & JwtCookieMode = {}): View {
   if (cookies) return cookieView('Token Blacklist', options, endCookies)
-  return tokenView('Token Blacklist', options, REFRESH, async ({ jwts }, { refresh }) => {
-    await jwts.blacklist(refresh)
+  return tokenView('Token Blacklist', options, REFRESH, async ({ jwts }, { refresh }, { address }) => {
+    await jwts.blacklist(refresh, { address })
     return {}
   })
 }

@@ -6,7 +6,8 @@ import type { JsonObject } from './json-object.js'
 
 interface Entry {
   readonly identity: Identity<JsonObject>
-  readonly userId: UserId
+  /** Every id that a change may name the user by. */
+  readonly userIds: readonly UserId[]
   readonly jti: string
   /** The token's `exp`, judged at every use. */
   readonly exp: number
@@ -50,7 +51,7 @@ export class JwtCache {
       return
     }
     const isNamed = (entry: Entry) =>
-      change.kind === 'user' ? entry.userId === change.userId : entry.jti === change.jti
+      change.kind === 'user' ? entry.userIds.includes(change.userId) : entry.jti === change.jti
     for (const generation of [this.#young, this.#old]) {
       for (const [key, entry] of generation) if (isNamed(entry)) generation.delete(key)
     }

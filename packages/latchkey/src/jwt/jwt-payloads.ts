@@ -70,7 +70,7 @@ export class JwtPayloads {
     return {
       jti,
       family: jti,
-      userId: this.userIdOf(payload) ?? '',
+      userId: this.userIdsOf(payload)[0] ?? '',
       issuedAt: new Date(secondsOf(payload.iat) * 1000),
       expiresAt: new Date(lastSecond * 1000),
     }
@@ -101,6 +101,16 @@ export class JwtPayloads {
     if (!this.#areOwnUsers) return claim
     if (typeof claim === 'number') return Math.trunc(claim)
     return /^\s*[+-]?\d{1,15}\s*$/.test(claim) ? Number(claim) : null
+  }
+
+  /**
+   * Every id that a revocation may name the user by. Who has the issuer's store but not its users cannot tell whether a
+   * text is the id of a row or, as it is, that of an app's own table.
+   */
+  userIdsOf(payload: JwtClaims): readonly UserId[] {
+    const claim = payload[this.#options.userIdClaim]
+    const ids = [this.userIdOf(payload), typeof claim === 'string' ? claim : null]
+    return [...new Set(ids)].filter((id) => id !== null)
   }
 
   #nowSeconds(): number {

@@ -125,4 +125,48 @@ describe('refreshing', () => {
     expect(await who(before.access)).toBeNull()
     await expect(jwts.refresh(before.refresh)).rejects.toMatchObject(blacklisted)
   })
+
+  it.each<[string, (successor: string) => Promise<unknown>]>([
+    ['a logout', (successor) => jwts.blacklist(successor)],
+    ['a logout everywhere', () => jwts.revokeUser(user)],
+    ['a new password', () => latchkey.users.setPassword(user, 'another sesame 2')],
+  ])('gives nothing to an exchanged token after %s, though its grace goes on', async (_, revoke) => {
+    await start(rotating)
+    const { refresh } = await jwts.issuePair(user)
+    clock.advance(60)
+    const { refresh: successor = '' } = await jwts.refresh(refresh)
+    clock.advance(3)
+    await expect(jwts.refresh(refresh)).resolves.toHaveProperty('refresh', successor)
+    await revoke(successor)
+    clock.advance(3)
+    for (const token of [refresh, successor]) {
+      await expect(jwts.refresh(token)).rejects.toMatchObject(blacklisted)
+    }
+  })
+
+  it('gives nothing to an exchanged token once reuse has ended its family', async () => {
+    await start(rotating)
+    const { refresh: first } = await jwts.issuePair(user)
+    const { refresh: second = '' } = await jwts.refresh(first)
+    clock.advance(20)
+    await jwts.refresh(second)
+    await expect(jwts.refresh(first)).rejects.toMatchObject(blacklisted)
+    await expect(jwts.refresh(second)).rejects.toMatchObject(blacklisted)
+  })
+
+  it('ends the family of a token that is blacklisted within its grace, once; later that is reuse', async () => {
+    await start(rotating)
+    const [one, two] = [await jwts.issuePair(user), await jwts.issuePair(user)]
+    const exchanged = [await jwts.refresh(one.refresh), await jwts.refresh(two.refresh)] as const
+    clock.advance(1)
+    await jwts.blacklist(one.refresh)
+    await expect(jwts.refresh(exchanged[0].refresh ?? '')).rejects.toMatchObject(blacklisted)
+    await expect(jwts.blacklist(one.refresh)).rejects.toMatchObject(blacklisted)
+    expect(events).toEqual([])
+
+    clock.advance(10)
+    await expect(jwts.blacklist(two.refresh, { address: '192.0.2.1' })).rejects.toMatchObject(blacklisted)
+    expect(events).toMatchObject([{ kind: 'refresh_reused', userId: user.id, address: '192.0.2.1' }])
+    await expect(jwts.refresh(exchanged[1].refresh ?? '')).rejects.toMatchObject(blacklisted)
+  })
 })

@@ -4,12 +4,12 @@
  */
 import type { Clock } from '../clock.js'
 import type { EmitEvent } from '../events.js'
-import type { Store } from '../stores/store.js'
+import type { NewJwtRecord, Store } from '../stores/store.js'
 import type { CompleteJwtOptions } from './jwt-options.js'
 import { type JwtClaims, type JwtPayloads, newJti } from './jwt-payloads.js'
 import { refused } from './jwt-refusals.js'
 import type { JwtVerifier } from './jwt-verifier.js'
-import { noteIssued } from './note-issued.js'
+import { noteAccess, noteIssued } from './note-issued.js'
 
 export interface JwtRefresherOptions {
   readonly options: CompleteJwtOptions
@@ -36,8 +36,7 @@ export class JwtRefresher {
 
   /** See `JwtService.refresh`. */
   async refresh(token: string, address: string | null): Promise<RefreshedClaims> {
-    const { options, payloads, verifier, store, clock } = this.#context
-    const sinceMs = clock.nowMs()
+    const { options, payloads, verifier } = this.#context
     // An exchanged token is judged by `rotate`: within the grace it is as good as its successor.
     const mayHaveEnded = options.blacklistAfterRotation
     const { claims, notBefore } = await verifier.verifyType(token, 'refresh', { mayHaveEnded })
@@ -45,10 +44,11 @@ export class JwtRefresher {
     const access = payloads.accessFrom(claims)
     const refresh = options.rotateRefresh ? await this.#rotate(claims, address) : null
     if (refresh !== null && !options.blacklistAfterRotation) {
+      // Whatever was revoked until then, the token that was presented has outlived.
+      const sinceMs = (notBefore?.getTime() ?? 0) + 1
       if (!(await noteIssued(this.#context, { payload: refresh, sinceMs }))) throw refused('blacklisted')
     }
-    const records = payloads.accessRecords(access, notBefore)
-    if (records.length > 0) await store.jwts.insert(records)
+    if (!(await noteAccess(this.#context, access, notBefore))) throw refused('blacklisted')
     return { access, refresh }
   }
 
@@ -61,9 +61,30 @@ export class JwtRefresher {
     return payloads.renewed(claims, {}, new Date(clock.nowMs()), options.slidingTtlSeconds)
   }
 
+  /**
+   * See `JwtService.blacklist`. False: the token had ended. One that was exchanged within the grace is as good as its
+   * successor, which somebody else may hold: the whole family ends.
+   */
+  async end(token: string, address: string | null): Promise<boolean> {
+    const { options, payloads, verifier, store, clock } = this.#context
+    const mayHaveEnded = options.blacklistAfterRotation
+    const { claims } = await verifier.verifyType(token, 'refresh', { mayHaveEnded })
+    const record = payloads.recordOf(claims)
+    const now = new Date(clock.nowMs())
+    if (await store.jwts.revoke(record, now)) return true
+    if (!options.blacklistAfterRotation) return false
+    const successor = payloads.recordOf(this.#successorOf(claims, newJti(), now))
+    const rotation = { presented: record, successor, now, graceSeconds: options.refreshGraceSeconds }
+    const { kind } = await store.jwts.rotate(rotation)
+    if (kind === 'reused') await this.#tellReuse(record, address)
+    // Without a grace, a token that was exchanged takes its family with it.
+    if (kind === 'repeated') await store.jwts.rotate({ ...rotation, graceSeconds: 0 })
+    return kind === 'repeated'
+  }
+
   /** The successor of a refresh token; with `blacklistAfterRotation` the one that counts, and the token has ended. */
   async #rotate(presented: JwtClaims, address: string | null): Promise<JwtClaims> {
-    const { options, payloads, store, clock, emit } = this.#context
+    const { options, payloads, store, clock } = this.#context
     const now = new Date(clock.nowMs())
     const successor = this.#successorOf(presented, newJti(), now)
     if (!options.blacklistAfterRotation) return successor
@@ -79,11 +100,14 @@ export class JwtRefresher {
     if (outcome.kind === 'repeated') {
       return this.#successorOf(presented, outcome.successorJti, outcome.issuedAt)
     }
-    if (outcome.kind === 'reused') {
-      const family = (await store.jwts.find(record.jti))?.family ?? record.family
-      emit({ kind: 'refresh_reused', userId: record.userId, family, address })
-    }
+    if (outcome.kind === 'reused') await this.#tellReuse(record, address)
     throw refused('blacklisted')
+  }
+
+  async #tellReuse({ jti, family: own, userId }: NewJwtRecord, address: string | null): Promise<void> {
+    const { store, emit } = this.#context
+    const family = (await store.jwts.find(jti))?.family ?? own
+    emit({ kind: 'refresh_reused', userId, family, address })
   }
 
   #successorOf(presented: JwtClaims, jti: string, issuedAt: Date): JwtClaims {

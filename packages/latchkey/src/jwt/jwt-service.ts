@@ -34,8 +34,8 @@ export interface JwtIssueOptions extends Pick<JwtOptions, 'claims'> {
    */
   readonly address?: string
   /**
-   * When the user began to prove who they are: nothing is issued when everything of theirs was revoked since. Default is
-   * now.
+   * When the user began to prove who they are: nothing is issued when everything of theirs was revoked then or since.
+   * Default: just now, after whatever was revoked before this call.
    */
   readonly sinceMs?: number
 }
@@ -93,7 +93,7 @@ export class JwtService {
    * `authentication_failed` for one who may not log in. `claims`: in place of those of the options.
    */
   async issuePair(user: User, options: JwtIssueOptions = {}): Promise<JwtPair> {
-    const sinceMs = options.sinceMs ?? this.#clock.nowMs()
+    const sinceMs = options.sinceMs ?? this.#clock.nowMs() + 1
     await this.#requireAllowed(user, options)
     const refresh = this.#payloads.newPayload('refresh', user, await this.#claimsOf(user, options))
     const access = this.#payloads.accessFrom(refresh)
@@ -104,7 +104,7 @@ export class JwtService {
 
   /** A sliding token: `SlidingToken.for_user(user)`. Throws as `issuePair`. */
   async issueSliding(user: User, options: JwtIssueOptions = {}): Promise<string> {
-    const sinceMs = options.sinceMs ?? this.#clock.nowMs()
+    const sinceMs = options.sinceMs ?? this.#clock.nowMs() + 1
     await this.#requireAllowed(user, options)
     const payload = this.#payloads.newPayload('sliding', user, await this.#claimsOf(user, options))
     const token = await this.#sign(payload)
@@ -134,10 +134,13 @@ export class JwtService {
     return (await this.#verifier.verify(token)).claims
   }
 
-  /** Ends a refresh token: it is refused from the moment this resolves. Throws as `refresh`, also the second time. */
-  async blacklist(token: string): Promise<void> {
-    const { claims } = await this.#verifier.verifyType(token, 'refresh')
-    if (!(await this.revoke(claims))) throw refused('blacklisted')
+  /**
+   * Ends a refresh token: it is refused from the moment this resolves. One that was exchanged within
+   * `refreshGraceSeconds`, by another tab perhaps, ends with its successors; a later one is reuse, as in `refresh`.
+   * Throws as `refresh`, also the second time.
+   */
+  async blacklist(token: string, { address }: { readonly address?: string } = {}): Promise<void> {
+    if (!(await this.#refresher.end(token, address ?? null))) throw refused('blacklisted')
   }
 
   /** Ends any token by its claims, an access token as well: it is refused from the moment this resolves. */

@@ -9,6 +9,7 @@ import type { Identity, User, UserId } from '../identity.js'
 import type { JwtState, Store, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import { checkClaims, checkExpiry, checkJti, checkTokenType } from './claims.js'
+import { frozen } from './json-object.js'
 import { JwsError } from './jws.js'
 import { JwtCache } from './jwt-cache.js'
 import type { JwtKeys } from './jwt-keys.js'
@@ -130,11 +131,13 @@ export class JwtVerifier {
     const epoch = this.#cache.epoch
     const claims = await this.#firstThatFits(token, types)
     const user = origin === 'stored' ? await this.#storedUser(claims) : this.#claimedUser(claims)
-    const identity = Object.freeze({ user, auth: claims })
+    // One object for all requests with this token.
+    const identity = Object.freeze({ user, auth: frozen(claims) })
+    const userIds = [user.id, ...this.#payloads.userIdsOf(claims)]
     this.#cache.set(
       key,
       identity,
-      { userId: user.id, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) },
+      { userIds, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) },
       epoch,
     )
     return identity
@@ -197,15 +200,25 @@ export class JwtVerifier {
   async #requireLive(payload: JwtClaims, mayHaveEnded: boolean): Promise<Date | null> {
     const { jtiClaim } = this.#options
     if (!Object.hasOwn(payload, jtiClaim)) return null
-    const { known, notBefore } = await this.#store.jwts.state(
-      this.#payloads.jtiOf(payload),
-      this.#payloads.userIdOf(payload) ?? '',
-    )
+    const { known, notBefore } = await this.#stateOf(payload)
     if (known === 'ended' && !mayHaveEnded) throw refused('blacklisted')
     if (known === null && notBefore !== null && secondsOf(payload.iat) * 1000 <= notBefore.getTime()) {
       throw refused('blacklisted')
     }
     return notBefore
+  }
+
+  /** By every id that the user may have: one statement, unless the claim is a text. */
+  async #stateOf(payload: JwtClaims): Promise<JwtState> {
+    const jti = this.#payloads.jtiOf(payload)
+    const [userId = '', ...others] = this.#payloads.userIdsOf(payload)
+    let state = await this.#store.jwts.state(jti, userId)
+    for (const other of others) {
+      const { known, notBefore } = await this.#store.jwts.state(jti, other)
+      const isLater = (notBefore?.getTime() ?? -Infinity) > (state.notBefore?.getTime() ?? -Infinity)
+      state = { known, notBefore: isLater ? notBefore : state.notBefore }
+    }
+    return state
   }
 
   #requireClaims(payload: JwtClaims): void {

@@ -34,8 +34,9 @@ async function start(options: Partial<JwtOptions> = {}) {
   })
   const jwts = requireJwts(latchkey.jwts)
   const user = await latchkey.users.create({ username: 'vitor' })
-  const revokeMeanwhile = () => {
+  const revokeMeanwhile = (calm = 0) => {
     meanwhile = async () => {
+      if (calm > 0) return revokeMeanwhile(calm - 1)
       clock.advance(0.001)
       await jwts.revokeUser(user)
     }
@@ -60,6 +61,9 @@ it('gives out nothing for a password that was checked before the revocation', as
   const sinceMs = clock.nowMs()
   clock.advance(0.2)
   await jwts.revokeUser(user)
+  await expect(jwts.issuePair(user, { sinceMs: clock.nowMs() })).rejects.toMatchObject({
+    code: 'authentication_failed',
+  })
   clock.advance(0.2)
   await expect(jwts.issuePair(user, { sinceMs })).rejects.toMatchObject({ code: 'authentication_failed' })
   await expect(jwts.issuePair(user, { sinceMs: clock.nowMs() })).resolves.toHaveProperty('access')
@@ -70,4 +74,17 @@ it('gives no successor that outlives a revocation in between', async () => {
   const { refresh } = await jwts.issuePair(user)
   revokeMeanwhile()
   await expect(jwts.refresh(refresh)).rejects.toMatchObject({ publicMessage: 'Token is blacklisted' })
+})
+
+it('notes no access token as live that a revocation in between covers', async () => {
+  for (const options of [{}, { rotateRefresh: true, blacklistAfterRotation: true }]) {
+    const { jwts, user, revokeMeanwhile } = await start(options)
+    await jwts.revokeUser(user)
+    // In the second of a revocation access tokens are noted, too: by the second insert of a login.
+    revokeMeanwhile(1)
+    await expect(jwts.issuePair(user)).rejects.toMatchObject({ code: 'authentication_failed' })
+    const { refresh } = await jwts.issuePair(user)
+    revokeMeanwhile()
+    await expect(jwts.refresh(refresh)).rejects.toMatchObject({ publicMessage: 'Token is blacklisted' })
+  }
 })

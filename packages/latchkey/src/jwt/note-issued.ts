@@ -1,14 +1,20 @@
 /** Writes down what was issued, so that it can be revoked. The JWT service and its refresher call it before they answer. */
 import type { Clock } from '../clock.js'
-import type { Store } from '../stores/store.js'
+import type { NewJwtRecord, Store } from '../stores/store.js'
 import type { JwtClaims, JwtPayloads } from './jwt-payloads.js'
 
 export interface IssuedJwts {
   /** A refresh or sliding token. */
   readonly payload: JwtClaims
   readonly access?: JwtClaims
-  /** When its user began to prove who they are. */
+  /** When its user began to prove who they are: what was revoked in this very millisecond came later, perhaps. */
   readonly sinceMs: number
+}
+
+interface NoteContext {
+  readonly store: Store
+  readonly payloads: JwtPayloads
+  readonly clock: Clock
 }
 
 /**
@@ -16,21 +22,38 @@ export interface IssuedJwts {
  * is under way would outlive the new one. It is looked at after the insert, so that no revocation falls in between.
  */
 export async function noteIssued(
-  {
-    store,
-    payloads,
-    clock,
-  }: { readonly store: Store; readonly payloads: JwtPayloads; readonly clock: Clock },
+  context: NoteContext,
   { payload, access, sinceMs }: IssuedJwts,
 ): Promise<boolean> {
+  const { store, payloads } = context
   const record = payloads.recordOf(payload)
   await store.jwts.insert([record])
   const { notBefore } = await store.jwts.state(record.jti, record.userId)
-  if (notBefore !== null && notBefore.getTime() > sinceMs) {
-    await store.jwts.revoke(record, new Date(clock.nowMs()))
-    return false
-  }
-  const more = access === undefined ? [] : payloads.accessRecords(access, notBefore)
-  if (more.length > 0) await store.jwts.insert(more)
-  return true
+  const isGood = notBefore === null || notBefore.getTime() < sinceMs
+  if (isGood && (access === undefined || (await noteAccess(context, access, notBefore)))) return true
+  await end(context, record)
+  return false
+}
+
+/**
+ * As `noteIssued`, for an access token of a good refresh token. `notBefore`: since when tokens of its user counted while
+ * the refresh token was found good; when that has moved, the revocation covers the access token, too.
+ */
+export async function noteAccess(
+  context: NoteContext,
+  access: JwtClaims,
+  notBefore: Date | null,
+): Promise<boolean> {
+  const { store, payloads } = context
+  const [record] = payloads.accessRecords(access, notBefore)
+  if (record === undefined) return true
+  await store.jwts.insert([record])
+  const { notBefore: latest } = await store.jwts.state(record.jti, record.userId)
+  if (latest?.getTime() === notBefore?.getTime()) return true
+  await end(context, record)
+  return false
+}
+
+async function end({ store, clock }: NoteContext, record: NewJwtRecord): Promise<void> {
+  await store.jwts.revoke(record, new Date(clock.nowMs()))
 }

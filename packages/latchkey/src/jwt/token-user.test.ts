@@ -83,6 +83,39 @@ describe('a user known by claims alone', () => {
     await expect(who(two.access)).rejects.toMatchObject({ code: 'authentication_failed' })
   })
 
+  it('feels what the issuer revokes by an id of its own table, where the users are not at hand', async () => {
+    const store = memoryStore({ externalUsers: true })
+    const common = { store, secret: 'a secret of at least thirty-two characters', clock }
+    for (const id of ['f3a1-uuid', '007']) {
+      const known = { ...user, id, passwordHash: '!', passwordVersion: 0 }
+      const users = { findById: async () => known, findByUsername: async () => known }
+      const issuer = requireJwts(createLatchkey({ ...common, users, jwt: { signingKey: key } }).jwts)
+      const reader = requireJwts(createLatchkey({ ...common, jwt: { signingKey: key } }).jwts)
+      const uncached = requireJwts(
+        createLatchkey({ ...common, cacheEntries: 0, jwt: { signingKey: key } }).jwts,
+      )
+      const { access } = await issuer.issuePair(known)
+      for (const service of [reader, uncached]) await service.authenticate(access, ['access'], 'claimed')
+      await issuer.revokeUser(id)
+      for (const service of [reader, uncached]) {
+        const answer = Promise.resolve(service.authenticate(access, ['access'], 'claimed'))
+        await expect(answer).rejects.toMatchObject({ code: 'authentication_failed' })
+        await expect(service.verify(access)).rejects.toMatchObject({ code: 'authentication_failed' })
+      }
+    }
+  })
+
+  it('has claims that no request can change for the next one', async () => {
+    const token = signed({ user_id: 1, rights: { lists: [['read']] } })
+    const claims = async () => (await jwts.authenticate(token, ['access'], 'claimed')).auth
+    const { rights } = (await claims()) as { readonly rights: { lists: string[][] } }
+    expect(() => rights.lists[0]?.push('write')).toThrow(TypeError)
+    expect(() => {
+      rights.lists = []
+    }).toThrow(TypeError)
+    expect(await claims()).toMatchObject({ rights: { lists: [['read']] } })
+  })
+
   it('has an id of any issuer, and must have one', async () => {
     expect(await who(signed({ user_id: '7' }))).toMatchObject({ id: 7 })
     expect(await who(signed({ user_id: 'f3a1-uuid' }))).toMatchObject({ id: 'f3a1-uuid' })

@@ -1,6 +1,7 @@
 /** Argon2: its engines agree with the reference, its caps hold, and an upgrade never lowers a cost. */
 import { describe, expect, test } from 'vitest'
-import { argon2id, nodeEngine, peerEngine } from './argon2id.js'
+import { type Argon2Engine, nodeEngine, peerEngine, threadEngine } from './argon2-engines.js'
+import { argon2id } from './argon2id.js'
 
 const stored = (m: number, t: number, p: number, variant = 'argon2id') =>
   `argon2$${variant}$v=19$m=${m},t=${t},p=${p}$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA`
@@ -46,14 +47,17 @@ const SECRET_TAGS = [
   'ApQ8Z06gnyrEtSXzTNTrPMUks4IKRks2tHoDNzAXTfhfgTDkYYHdGmaKMDcneLSlgFm9lU1IJ3YA9AYSqFCFQw',
 ]
 
+const ENGINES = {
+  '@node-rs/argon2 in threads of our own': threadEngine,
+  '@node-rs/argon2': peerEngine,
+  'node:crypto': nodeEngine,
+}
+
 /** Every engine of this machine has to agree with the others: Node's exists from 24.7 on. */
-const engines = (
-  await Promise.all(
-    [nodeEngine, peerEngine].map(async (engine) => ({ engine, found: (await engine()) !== null })),
-  )
-)
-  .filter(({ found }) => found)
-  .map(({ engine }) => ({ name: engine === nodeEngine ? 'node:crypto' : '@node-rs/argon2', engine }))
+const engines: { name: string; engine: Argon2Engine }[] = []
+for (const [name, engine] of Object.entries(ENGINES)) {
+  if ((await engine()) !== null) engines.push({ name, engine })
+}
 
 describe.each(engines)('computed by $name', ({ engine }) => {
   const hasher = argon2id({ engines: [engine], memoryKib: 64, passes: 1 })
@@ -74,8 +78,9 @@ describe.each(engines)('computed by $name', ({ engine }) => {
   })
 })
 
-test('@node-rs/argon2 is found here', () => {
-  expect(engines.map(({ name }) => name)).toContain('@node-rs/argon2')
+test('@node-rs/argon2 is found here, and so are threads', () => {
+  const names = engines.map(({ name }) => name)
+  expect(names.slice(0, 2)).toEqual(['@node-rs/argon2 in threads of our own', '@node-rs/argon2'])
 })
 
 describe('where no engine exists', () => {

@@ -1,7 +1,15 @@
 /** Argon2 (RFC 9106), the default password hash: `argon2$argon2id$v=19$m=..,t=..,p=..$salt$hash`, as Django writes it. */
-import * as nodeCrypto from 'node:crypto'
 import { randomAlphanumeric } from '../crypto/random.js'
 import { LatchkeyError } from '../errors.js'
+import {
+  type Argon2,
+  type Argon2Engine,
+  type Argon2Settings,
+  type Argon2Variant,
+  nodeEngine,
+  peerEngine,
+  threadEngine,
+} from './argon2-engines.js'
 import { decodeBase64, defineHasher, encodeBase64, type PasswordHasher, SALT_CHARACTERS } from './hasher.js'
 import { integerOption } from './options.js'
 
@@ -24,22 +32,6 @@ export interface Argon2idOptions {
   readonly engines?: readonly Argon2Engine[]
 }
 
-interface Argon2Settings {
-  readonly variant: Argon2Variant
-  readonly memoryKib: number
-  readonly passes: number
-  readonly parallelism: number
-  readonly salt: Buffer
-}
-
-type Argon2Variant = 'argon2d' | 'argon2i' | 'argon2id'
-
-/** Computes Argon2 version 1.3 off the event loop. */
-type Argon2 = (password: Buffer, settings: Argon2Settings, digestBytes: number) => Promise<Uint8Array>
-
-/** A place where Argon2 may be found; null when this machine does not have it. */
-export type Argon2Engine = () => Promise<Argon2 | null>
-
 /**
  * The hasher `argon2`. Writes argon2id with 32 bytes of digest; verifies argon2id, argon2i and argon2d with any
  * parameters below the caps and digests of any usual length (argon2-cffi wrote 16 bytes before version 21.2).
@@ -48,8 +40,8 @@ export type Argon2Engine = () => Promise<Argon2 | null>
  * upgrade lowers one. Lanes do not count: memory is the sum over all lanes and the work is memory times passes, so more
  * lanes only let one computation use more cores. (If they counted, Django's old 512 KiB in 2 lanes could never be upgraded.)
  *
- * Computed by the optional peer `@node-rs/argon2`, else by Node's own `crypto.argon2` (24.7 and later), which took
- * three times as long where both were measured.
+ * Computed by the optional peer `@node-rs/argon2`, in threads of our own where that can be, else by Node's own
+ * `crypto.argon2` (24.7 and later), which took three times as long where both were measured.
  * @throws TypeError naming a bad option. `hash` and `verify` reject with `internal_error` where neither exists.
  */
 export function argon2id(options: Argon2idOptions = {}): PasswordHasher {
@@ -57,11 +49,12 @@ export function argon2id(options: Argon2idOptions = {}): PasswordHasher {
   // RFC 9106 section 3.1: at least 8 KiB per lane.
   const memoryKib = integerOption('memoryKib', options.memoryKib ?? 19456, 8 * parallelism, MAX_MEMORY_KIB)
   const passes = integerOption('passes', options.passes ?? 2, 1, Math.floor(MAX_WORK / memoryKib))
-  const engine = findEngine(options.engines ?? [peerEngine, nodeEngine])
+  const engine = findEngine(options.engines ?? [threadEngine, peerEngine, nodeEngine])
 
   return defineHasher<Argon2Settings>({
     algorithm: 'argon2',
     digestBytes: 32,
+    takesTurns: true,
     parse,
     format: ({ variant, memoryKib: m, passes: t, parallelism: p, salt }, digest) =>
       `argon2$${variant}$v=19$m=${m},t=${t},p=${p}$${encodeBase64(salt, 'bare')}$${encodeBase64(digest, 'bare')}`,
@@ -72,14 +65,14 @@ export function argon2id(options: Argon2idOptions = {}): PasswordHasher {
       parallelism,
       salt: Buffer.from(randomAlphanumeric(SALT_CHARACTERS)),
     }),
-    async derive(password, settings, digestBytes) {
+    async derive(password, settings, digestBytes, turns) {
       const argon2 = await engine()
       if (argon2 === null) {
         throw new LatchkeyError('internal_error', {
           detail: 'argon2 is not available: install @node-rs/argon2, or use Node 24.7 or later',
         })
       }
-      return argon2(password, settings, digestBytes)
+      return argon2(password, settings, digestBytes, turns)
     },
     isWeaker: (stored) =>
       stored.memoryKib <= memoryKib &&
@@ -127,61 +120,4 @@ function findEngine(engines: readonly Argon2Engine[]): () => Promise<Argon2 | nu
     found ??= find()
     return found
   }
-}
-
-/** Node's `crypto.argon2`, as far as it is used; the types of Node 20 do not have it. */
-type NodeArgon2 = (
-  variant: Argon2Variant,
-  parameters: {
-    message: Uint8Array
-    nonce: Uint8Array
-    memory: number
-    passes: number
-    parallelism: number
-    tagLength: number
-  },
-  done: (error: Error | null, digest: Uint8Array) => void,
-) => void
-
-/** Node's own. Tried once: a Node that is linked to an OpenSSL before 3.2 has the function, but it throws. */
-export const nodeEngine: Argon2Engine = async () => {
-  const candidate: unknown = Reflect.get(nodeCrypto, 'argon2')
-  if (typeof candidate !== 'function') return null
-  const compute = candidate as NodeArgon2
-  const argon2: Argon2 = (message, settings, tagLength) =>
-    new Promise((resolve, reject) => {
-      const { variant, memoryKib: memory, passes, parallelism, salt: nonce } = settings
-      compute(variant, { message, nonce, memory, passes, parallelism, tagLength }, (error, digest) =>
-        error ? reject(error) : resolve(digest),
-      )
-    })
-  const smallest: Argon2Settings = {
-    variant: 'argon2id',
-    memoryKib: 8,
-    passes: 1,
-    parallelism: 1,
-    salt: Buffer.alloc(8),
-  }
-  return argon2(Buffer.alloc(1), smallest, 4).then(
-    () => argon2,
-    () => null,
-  )
-}
-
-/** The numbers of `Algorithm` in @node-rs/argon2. */
-const PEER_VARIANTS = { argon2d: 0, argon2i: 1, argon2id: 2 } as const
-
-/** The optional peer; null when it is not installed or has no binary for this machine. */
-export const peerEngine: Argon2Engine = async () => {
-  const peer = await import('@node-rs/argon2').catch(() => null)
-  if (peer === null) return null
-  return (password, settings, outputLen) =>
-    peer.hashRaw(password, {
-      algorithm: PEER_VARIANTS[settings.variant],
-      memoryCost: settings.memoryKib,
-      timeCost: settings.passes,
-      parallelism: settings.parallelism,
-      salt: settings.salt,
-      outputLen,
-    })
 }

@@ -101,6 +101,26 @@ test('nobody waits when none may', async () => {
   await running
 })
 
+test('those ahead hold a slot already, and count among those who may wait', async () => {
+  const queue = createHashQueue({ concurrency: 1, maxWaiting: 2 }, 1)
+  const hold = gate()
+  const accepted = [queue.run(hold.job), queue.run(hold.job), queue.run(hold.job)]
+  expect(queue).toMatchObject({ running: 2, waiting: 1, turns: { free: 1 } })
+  await expect(queue.run(async () => {})).rejects.toMatchObject({ code: 'busy' })
+  hold.open()
+  await Promise.all(accepted)
+  expect(queue).toMatchObject({ running: 0, waiting: 0 })
+})
+
+test('nobody is ahead when none may wait', async () => {
+  const queue = createHashQueue({ concurrency: 1, maxWaiting: 0 }, 1)
+  const first = gate()
+  const running = queue.run(first.job)
+  await expect(queue.run(async () => {})).rejects.toMatchObject({ code: 'busy' })
+  first.open()
+  await running
+})
+
 describe('waiting too long', () => {
   test('is refused when the turn comes; those within their time are served', async () => {
     const clock = settableClock(0)

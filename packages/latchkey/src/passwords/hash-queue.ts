@@ -1,17 +1,17 @@
 /** Bounded concurrency for all password hashing: a rush of logins waits in line or is told to come back, and memory stays bounded. */
-import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { type Clock, systemClock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
+import { createHashTurns, defaultConcurrency, type HashTurns } from './hash-turns.js'
 import { integerOption } from './options.js'
 
 export interface HashQueueOptions {
   /**
-   * Jobs at the same time. Default: one less than the processors, at least 1; and one less than libuv's threads
-   * (`UV_THREADPOOL_SIZE`, 4), for those also look up host names and read files.
+   * Hashes at the same time. Default: one less than the processors, at least 1; and one less than libuv's threads
+   * (`UV_THREADPOOL_SIZE`, 4), which compute every format but argon2, and also look up host names and read files.
    */
   readonly concurrency?: number
-  /** Jobs that may wait; default 1000. One more is refused at once. */
+  /** Jobs that may wait, those that are ahead included; default 1000. One more is refused at once. */
   readonly maxWaiting?: number
   /** How long a job may wait for its turn; default 10. */
   readonly maxWaitSeconds?: number
@@ -19,10 +19,12 @@ export interface HashQueueOptions {
 }
 
 export interface HashQueue {
-  /** Jobs that hold a slot now. */
+  /** Jobs that hold a slot now: those that compute, and those that are ahead. */
   readonly running: number
   /** Jobs that wait for one now. */
   readonly waiting: number
+  /** As many as `concurrency`. With jobs ahead, a job computes in one of these, by `hasherInTurns`. */
+  readonly turns: HashTurns
   /**
    * Runs the job when a slot is free, first come first served, and settles as it does.
    * @throws LatchkeyError `busy`, with `retryAfterSeconds`, when too many wait or the wait took too long; the job has
@@ -37,14 +39,19 @@ interface Waiter {
   readonly refuse: (error: LatchkeyError) => void
 }
 
-/** A queue of its own: everything that hashes in one process should share one. @throws TypeError naming a bad option. */
-export function createHashQueue(options: HashQueueOptions = {}): HashQueue {
+/**
+ * A queue of its own: everything that hashes in one process should share one. So many of those who wait are let `ahead`:
+ * they are started, to be ready when a turn at computing is free.
+ * @throws TypeError naming a bad option.
+ */
+export function createHashQueue(options: HashQueueOptions = {}, ahead = 0): HashQueue {
   const concurrency = integerOption('concurrency', options.concurrency ?? defaultConcurrency(), 1, 1024)
   const maxWaiting = integerOption('maxWaiting', options.maxWaiting ?? 1000, 0, 1_000_000)
   const { maxWaitSeconds = 10, clock = systemClock } = options
   if (!(maxWaitSeconds > 0 && maxWaitSeconds <= 3600)) {
     throw new TypeError(`maxWaitSeconds must be above 0 and at most 3600, got ${String(maxWaitSeconds)}`)
   }
+  const slots = concurrency + Math.min(ahead, maxWaiting)
   const waiters: Waiter[] = []
   let running = 0
   let timer: NodeJS.Timeout | undefined
@@ -68,13 +75,13 @@ export function createHashQueue(options: HashQueueOptions = {}): HashQueue {
     timer.unref()
   }
 
-  const turn = () =>
+  const slot = () =>
     new Promise<void>((start, refuse) => {
       waiters.push({ deadlineMs: clock.nowMs() + maxWaitSeconds * 1000, start, refuse })
       refuseOverdue()
     })
 
-  /** The slot passes to the next waiter within the same turn of the event loop: no newcomer can take it. True: it did. */
+  /** The slot passes to the next waiter at once, so that no newcomer can take it. True: it did. */
   function release(): boolean {
     running -= 1
     refuseOverdue()
@@ -92,11 +99,13 @@ export function createHashQueue(options: HashQueueOptions = {}): HashQueue {
     get waiting() {
       return waiters.length
     },
+    turns: createHashTurns(concurrency),
     async run<T>(job: () => Promise<T>): Promise<T> {
       refuseOverdue()
-      if (running < concurrency) running += 1
-      else if (waiters.length >= maxWaiting) throw busy('too many wait for a hashing slot')
-      else await turn()
+      if (running < slots) running += 1
+      else if (waiters.length >= concurrency + maxWaiting - slots)
+        throw busy('too many wait for a hashing slot')
+      else await slot()
       try {
         return await job()
       } finally {
@@ -105,9 +114,4 @@ export function createHashQueue(options: HashQueueOptions = {}): HashQueue {
       }
     },
   }
-}
-
-function defaultConcurrency(): number {
-  const threads = Number(process.env.UV_THREADPOOL_SIZE) || 4
-  return Math.max(1, Math.min(availableParallelism(), threads) - 1)
 }

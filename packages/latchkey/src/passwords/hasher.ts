@@ -1,5 +1,6 @@
 /** What a password hasher is, and the one way in which all of ours hash and verify; `passwords.ts` chooses among them. */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { type HashTurns, inTurn } from './hash-turns.js'
 
 /** One algorithm: writes and checks stored strings of its format, `algorithm$…` as Django lays them out. */
 export interface PasswordHasher {
@@ -39,7 +40,14 @@ export interface HashFormat<Settings> {
   format(settings: Settings, digest: Buffer): string
   /** What a new hash uses: the configured cost and a new salt. */
   fresh(): Settings
-  derive(password: Buffer, settings: Settings, digestBytes: number): Promise<Uint8Array>
+  derive(
+    password: Buffer,
+    settings: Settings,
+    digestBytes: number,
+    turns: HashTurns | undefined,
+  ): Promise<Uint8Array>
+  /** `derive` computes in one of the turns that it is given. Absent: it is not called before it has one. */
+  readonly takesTurns?: true
   /** Whether stored settings cost less than the configured ones. */
   isWeaker(stored: Settings): boolean
   /** Throws when a new hash of this password must not be written. */
@@ -49,8 +57,31 @@ export interface HashFormat<Settings> {
   isAvailable?(): Promise<boolean>
 }
 
+/** How hashers take turns themselves. By identity: a copy of one whose `verify` was replaced is somebody else's. */
+const IN_TURNS = new WeakMap<PasswordHasher, (turns: HashTurns) => PasswordHasher>()
+
 /** The hasher of a format. Digests are compared in constant time. */
 export function defineHasher<Settings>(format: HashFormat<Settings>): PasswordHasher {
+  const hasher = hasherOf(format, undefined)
+  if (format.takesTurns) IN_TURNS.set(hasher, (turns) => hasherOf(format, turns))
+  return hasher
+}
+
+/** The hasher, anybody's, with all its work done in these turns. */
+export function hasherInTurns(hasher: PasswordHasher, turns: HashTurns): PasswordHasher {
+  const own = IN_TURNS.get(hasher)
+  if (own !== undefined) return own(turns)
+  return {
+    algorithm: hasher.algorithm,
+    recognises: (encoded) => hasher.recognises(encoded),
+    hash: (password) => inTurn(turns, () => hasher.hash(password)),
+    verify: (password, encoded) => inTurn(turns, () => hasher.verify(password, encoded)),
+    isWeaker: (encoded) => hasher.isWeaker(encoded),
+    decoy: () => hasher.decoy(),
+  }
+}
+
+function hasherOf<Settings>(format: HashFormat<Settings>, turns: HashTurns | undefined): PasswordHasher {
   const bytes = (password: string) => Buffer.from(password, 'utf8')
   const { isAvailable } = format
   return Object.freeze({
@@ -59,13 +90,13 @@ export function defineHasher<Settings>(format: HashFormat<Settings>): PasswordHa
     async hash(password: string) {
       format.checkNew?.(bytes(password))
       const settings = format.fresh()
-      const digest = await format.derive(bytes(password), settings, format.digestBytes)
+      const digest = await format.derive(bytes(password), settings, format.digestBytes, turns)
       return format.format(settings, Buffer.from(digest))
     },
     async verify(password: string, encoded: string) {
       const stored = format.parse(encoded)
       if (stored === null) return false
-      const digest = await format.derive(bytes(password), stored.settings, stored.digest.length)
+      const digest = await format.derive(bytes(password), stored.settings, stored.digest.length, turns)
       return digest.length === stored.digest.length && timingSafeEqual(digest, stored.digest)
     },
     isWeaker(encoded: string) {

@@ -216,6 +216,89 @@ describe('beforeCheck', () => {
   })
 })
 
+describe('afterMatch', () => {
+  test('is awaited in the slot when the password was right, and then only', async () => {
+    const log: string[] = []
+    const passwords = createPasswords({ preferred: observed(cheap(), log), concurrency: 1, maxWaiting: 0 })
+    const encoded = await passwords.hash('secret')
+    const afterMatch = async () => {
+      log.push(`matched, ${passwords.queue.running} running`)
+      await Promise.resolve()
+      log.push('forgotten')
+    }
+    log.length = 0
+    await passwords.verify('secret', encoded, { afterMatch })
+    expect(log).toEqual(['verify argon2', 'matched, 1 running', 'forgotten'])
+    log.length = 0
+    await passwords.verify('wrong', encoded, { afterMatch })
+    await passwords.verify('secret', '!', { afterMatch })
+    await passwords.verifyDecoy('secret', { afterMatch })
+    expect(log).toEqual(['verify argon2', 'verify argon2', 'verify argon2'])
+  })
+
+  test('its rejection is that of the call, and the slot is free again', async () => {
+    const passwords = createPasswords({ preferred: cheap(), concurrency: 1 })
+    const encoded = await passwords.hash('secret')
+    const afterMatch = () => Promise.reject(new Error('no store'))
+    await expect(passwords.verify('secret', encoded, { afterMatch })).rejects.toThrow('no store')
+    expect(passwords.queue.running).toBe(0)
+  })
+})
+
+describe('one job is ahead', () => {
+  /** A hasher that computes when the test says so, and notes how many computed at a time. */
+  function held() {
+    const state = { now: 0, most: 0, open: () => {} }
+    const opened = new Promise<void>((resolve) => {
+      state.open = resolve
+    })
+    const hasher: PasswordHasher = {
+      ...unsaltedMd5(),
+      verify: async () => {
+        state.now += 1
+        state.most = Math.max(state.most, state.now)
+        await opened
+        state.now -= 1
+        return true
+      },
+    }
+    return { hasher, state }
+  }
+  const STORED = '5ebe2294ecd0e0f08eab7690d2a6ee69'
+
+  test('counted while others compute, and computed when they are done', async () => {
+    const { hasher, state } = held()
+    const passwords = createPasswords({ preferred: hasher, hashers: [], concurrency: 2 })
+    let counted = 0
+    const beforeCheck = () => {
+      counted += 1
+    }
+    const checks = Array.from({ length: 9 }, () => passwords.verify('secret', STORED, { beforeCheck }))
+    // Others are served meanwhile, so these have had all the time they want.
+    await cheap().hash('other')
+    expect(counted).toBe(3)
+    expect(state).toMatchObject({ now: 2, most: 2 })
+    state.open()
+    await Promise.all(checks)
+    expect(counted).toBe(9)
+    expect(state).toMatchObject({ now: 0, most: 2 })
+  })
+
+  test('never more than `concurrency` compute, of whatever formats', async () => {
+    const { hasher, state } = held()
+    const passwords = createPasswords({ preferred: cheap(), hashers: [hasher], concurrency: 1 })
+    const encoded = await cheap().hash('secret')
+    const order: string[] = []
+    const first = passwords.verify('secret', STORED).then(() => order.push('md5'))
+    const second = passwords.verify('secret', encoded).then(() => order.push('argon2'))
+    for (let other = 0; other < 5; other += 1) await cheap().hash('other')
+    expect(order).toEqual([])
+    state.open()
+    await Promise.all([first, second])
+    expect(order.sort()).toEqual(['argon2', 'md5'])
+  })
+})
+
 test('hashing is bounded: a rush gets busy, and the rest are served', async () => {
   const passwords = createPasswords({ preferred: cheap(), concurrency: 2, maxWaiting: 48 })
   const answers = await Promise.allSettled(Array.from({ length: 200 }, () => passwords.hash('secret')))

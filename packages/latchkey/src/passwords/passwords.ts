@@ -4,7 +4,8 @@ import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import { argon2id } from './argon2id.js'
 import { bcrypt, bcryptSha256 } from './bcrypt.js'
 import { createHashQueue, type HashQueue, type HashQueueOptions } from './hash-queue.js'
-import type { PasswordHasher } from './hasher.js'
+import type { HashTurns } from './hash-turns.js'
+import { hasherInTurns, type PasswordHasher } from './hasher.js'
 import { md5, sha1, unsaltedMd5, unsaltedSha1 } from './md5.js'
 import {
   defaultPasswordValidators,
@@ -36,10 +37,15 @@ export interface PasswordsOptions extends HashQueueOptions {
 
 export interface VerifyOptions {
   /**
-   * Awaited in the queue slot, right before the work: what it counts (a login throttle) is what is really tried. Its
-   * rejection is that of the call, and nothing is hashed then.
+   * Awaited in the queue slot, before the work, and at most one other job comes in between: what it counts (a login
+   * throttle) is what is really tried. Its rejection is that of the call, and nothing is hashed then.
    */
   readonly beforeCheck?: () => Promise<void> | void
+  /**
+   * Awaited in the queue slot when the password was right: a guess that `beforeCheck` counted can be forgotten before
+   * the next one is counted. Its rejection is that of the call.
+   */
+  readonly afterMatch?: () => Promise<void> | void
 }
 
 export interface PasswordCheck {
@@ -71,39 +77,56 @@ export interface Passwords {
   readonly queue: Pick<HashQueue, 'running' | 'waiting'>
 }
 
+/**
+ * One job counts its guess while another computes, and lies ready when that one is done. More would let more guesses be
+ * counted at a time, and so throttle right passwords sooner.
+ */
+const JOBS_AHEAD = 1
+
 /** @throws TypeError naming a bad option. */
 export function createPasswords(options: PasswordsOptions = {}): Passwords {
   const { preferred = argon2id(), hashers = djangoHashers(), upgrade = true, warn = printToStderr } = options
   const validators = options.validators ?? defaultPasswordValidators()
   const tooLong = maximumLength()
-  const queue = createHashQueue(options)
+  const queue = createHashQueue(options, JOBS_AHEAD)
 
   // Decided at first use, by known and unknown users alike: an optional package may have to be loaded.
   let kit: Promise<HasherKit> | undefined
   const resolveKit = () => {
-    kit ??= assembleKit(preferred, hashers, warn)
+    kit ??= assembleKit(preferred, hashers, warn, queue.turns)
     return kit
   }
 
-  function verify(password: string, encoded: string | null, { beforeCheck }: VerifyOptions = {}) {
+  async function check(
+    { writer, readers, decoy }: HasherKit,
+    password: string,
+    encoded: string | null,
+  ): Promise<PasswordCheck> {
+    // `!` marks an unusable password, whatever a hasher thinks of the rest.
+    const stored = encoded === null || encoded.startsWith('!') ? decoy : encoded
+    const reader = readers.find((hasher) => hasher.recognises(stored))
+    if (stored === decoy || reader === undefined) {
+      await writer.verify(password, decoy)
+      return { ok: false }
+    }
+    const ok = await reader.verify(password, stored)
+    if (reader === writer && !writer.isWeaker(stored)) return { ok }
+    if (!ok) {
+      // A cheap old hash must not answer "wrong" faster than an unknown user is answered.
+      await writer.verify(password, decoy)
+      return { ok }
+    }
+    return upgrade ? { ok, ...(await rehash(writer, password)) } : { ok }
+  }
+
+  function verify(password: string, encoded: string | null, options: VerifyOptions = {}) {
+    const { beforeCheck, afterMatch } = options
     return queue.run(async (): Promise<PasswordCheck> => {
-      const { writer, readers, decoy } = await resolveKit()
+      const hasherKit = await resolveKit()
       await beforeCheck?.()
-      // `!` marks an unusable password, whatever a hasher thinks of the rest.
-      const stored = encoded === null || encoded.startsWith('!') ? decoy : encoded
-      const reader = readers.find((hasher) => hasher.recognises(stored))
-      if (stored === decoy || reader === undefined) {
-        await writer.verify(password, decoy)
-        return { ok: false }
-      }
-      const ok = await reader.verify(password, stored)
-      if (reader === writer && !writer.isWeaker(stored)) return { ok }
-      if (!ok) {
-        // A cheap old hash must not answer "wrong" faster than an unknown user is answered.
-        await writer.verify(password, decoy)
-        return { ok }
-      }
-      return upgrade ? { ok, ...(await rehash(writer, password)) } : { ok }
+      const checked = await check(hasherKit, password, encoded)
+      if (checked.ok) await afterMatch?.()
+      return checked
     })
   }
 
@@ -135,16 +158,19 @@ async function assembleKit(
   preferred: PasswordHasher,
   hashers: readonly PasswordHasher[],
   warn: (line: string) => void,
+  turns: HashTurns,
 ): Promise<HasherKit> {
   const available = (await preferred.isAvailable?.()) ?? true
-  const writer = available ? preferred : scrypt()
+  const writer = hasherInTurns(available ? preferred : scrypt(), turns)
   if (!available) {
     warn(
       `latchkey: ${preferred.algorithm} is not available here, so new passwords are hashed with ${writer.algorithm}; ` +
         'install @node-rs/argon2 or use Node 24.7 or later',
     )
   }
-  const others = [preferred, ...hashers].filter((hasher) => hasher.algorithm !== writer.algorithm)
+  const others = [preferred, ...hashers]
+    .filter((hasher) => hasher.algorithm !== writer.algorithm)
+    .map((hasher) => hasherInTurns(hasher, turns))
   return { writer, readers: [writer, ...others], decoy: writer.decoy() }
 }
 

@@ -81,7 +81,8 @@ describe('ThrottleCounters in one process', () => {
     await pass(29)
     expect(allowed(100)).toBe(10)
     await pass(100)
-    expect(batches).toHaveLength(2)
+    expect(batches).toMatchObject([{}, [{ key: 'key', events: [{ count: 10 }] }]])
+    expect(batches.flat()).toHaveLength(3)
   })
 
   it('allows if and only if the last period has room, to the millisecond, for limits of up to 100', async () => {
@@ -292,13 +293,10 @@ describe('ThrottleCounters and a store in trouble', () => {
 
   it('wait for one answer at a time, and neither lose nor double what comes meanwhile', async () => {
     const { counters, batches } = watchedCounters()
-    let answer = () => {}
-    const waiting = new Promise<void>((resolve) => {
-      answer = resolve
-    })
+    const answers: Array<() => void> = []
     const slow: CounterStore = {
       ...counters,
-      merge: (...args) => waiting.then(() => counters.merge(...args)),
+      merge: (...args) => new Promise((resolve) => answers.push(() => resolve(counters.merge(...args)))),
     }
     const { ask, allowed, throttles } = processOn(slow)
     expect(allowed(3)).toBe(3)
@@ -306,11 +304,21 @@ describe('ThrottleCounters and a store in trouble', () => {
       await pass(1)
       if (second < 4) expect(ask()).toBe(0)
     }
-    expect(batches).toEqual([])
-    answer()
-    await throttles.flush()
-    expect(batches.map(([news]) => news?.events.reduce((sum, { count }) => sum + count, 0))).toEqual([3, 4])
+    expect(answers).toHaveLength(1)
+    answers[0]?.()
+    await vi.waitFor(() => expect(answers).toHaveLength(2))
     expect(allowed(100)).toBe(3)
+    answers[1]?.()
+    await vi.waitFor(async () => {
+      await pass(1)
+      expect(answers).toHaveLength(3)
+    })
+    answers[2]?.()
+    await throttles.flush()
+    expect(batches.map(([news]) => news?.events.reduce((sum, { count }) => sum + count, 0))).toEqual([
+      3, 4, 3,
+    ])
+    expect(ask()).toBeGreaterThan(0)
   })
 
   it('refuse nobody for it, unless the store is to decide every request', async () => {

@@ -80,7 +80,7 @@ export class ThrottleCounters {
     if (waitSeconds > 0) return waitSeconds
     const periodMs = rate.periodSeconds * 1000
     const momentMs = rate.maxCount > MOMENTS ? Math.ceil(periodMs / MOMENTS) : 1
-    const atMs = Math.floor(nowMs / momentMs) * momentMs
+    const atMs = Math.ceil(nowMs / momentMs) * momentMs
     for (const window of [counter.known, counter.news]) {
       window.forgetUntil(nowMs - periodMs)
       window.add(atMs, 1)

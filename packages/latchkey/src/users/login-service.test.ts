@@ -82,8 +82,16 @@ describe('LoginService', () => {
     }
   })
 
-  it('never throttles parallel logins with the right password', async () => {
-    const logins = await Promise.all(Array.from({ length: 50 }, () => login('vitor')))
+  it('never throttles parallel logins with the right password, where the rate has more room than hashes run', async () => {
+    const twoAtATime = createLatchkey({
+      store,
+      clock,
+      secret: 'a secret of at least thirty-two characters',
+      loginRate: '3/min',
+      passwords: { preferred: cheap, concurrency: 2 },
+    })
+    const credentials = { username: 'vitor', password: PASSWORD, address: '192.0.2.1' }
+    const logins = await Promise.all(Array.from({ length: 50 }, () => twoAtATime.login.login(credentials)))
     expect(logins.every((user) => user?.username === 'vitor')).toBe(true)
   })
 

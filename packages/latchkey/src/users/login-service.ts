@@ -75,13 +75,19 @@ export class LoginService {
       this.#emit({ kind: 'user_login_failed', username, address })
       return null
     }
-    const { ok, upgraded } = await passwords.verify(password, record.passwordHash, { beforeCheck })
+    // Still in the slot: so there are never more right passwords counted at a time than the queue has slots.
+    const afterMatch = async () => {
+      if (rate !== null && record.isActive) await counters.clear(key)
+    }
+    const { ok, upgraded } = await passwords.verify(password, record.passwordHash, {
+      beforeCheck,
+      afterMatch,
+    })
     if (!ok || !record.isActive) {
       this.#emit({ kind: 'user_login_failed', username, address })
       return null
     }
 
-    if (rate !== null) await counters.clear(key)
     const lastLogin = options.updateLastLogin ? new Date(clock.nowMs()) : undefined
     if (lastLogin !== undefined || upgraded !== undefined) {
       await users.recordLogin?.(record.id, {

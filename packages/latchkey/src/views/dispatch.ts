@@ -36,6 +36,7 @@ export async function dispatch(
     maxBodyBytes: policy.maxBodyBytes,
     parse: (body, contentType) => parseBody(policy.parsers, body, contentType),
     route,
+    leavesBody: false,
   })
   const [fallback] = policy.renderers
   let accepted = { renderer: fallback, mediaType: fallback.mediaType }

@@ -9,6 +9,19 @@ export type ErrorListener = (
   request: { readonly method: string; readonly path: string },
 ) => void
 
+/** A listener that can fail: what it throws, or rejects with, goes to `onTrouble`, and the answer goes out all the same. */
+export function safeListener(listener: ErrorListener, onTrouble: ErrorListener): ErrorListener {
+  return (error, request) => {
+    try {
+      // An async function is a listener too, and its rejection would end the process.
+      const result: unknown = listener(error, request)
+      if (result instanceof Promise) result.catch((trouble: unknown) => onTrouble(trouble, request))
+    } catch (trouble) {
+      onTrouble(trouble, request)
+    }
+  }
+}
+
 /** DRF's `exception_handler`: `{"detail": …}` or field errors, with `WWW-Authenticate` or `Retry-After`. */
 export function errorAnswer(
   error: unknown,
