@@ -3,20 +3,21 @@
  * exit code 1 when a goal is missed. README.md says how each row is measured.
  */
 import { fork } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { run as runCommand } from '../tools/lib/run.mjs'
 import { describeMachine } from './lib/machine.mjs'
-import { judge, markdownReport, textReport } from './lib/report.mjs'
+import { installPeers } from './lib/peers.mjs'
+import { judge, markdownReport, plot, textReport } from './lib/report.mjs'
 import { ROWS } from './rows/index.mjs'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const USAGE = `Usage: npm run bench -- [ROW]… [--rounds N] [--tokens N] [--no-build] [--list]
 
   ROW         only these rows; a trailing * matches a prefix (default: all)
-  --rounds N  how often ours and the limit take turns, at least 5 (default: 7)
+  --rounds N  how often ours and the limit take turns (default: 7); below 5 only to see that a row works
   --tokens N  tokens in the database of the cold rows (default: 1000000)
   --no-build  measure what dist/ holds, without compiling first
   --list      name the rows`
@@ -48,7 +49,7 @@ function readArguments() {
   return {
     rows: ROWS.filter(({ name }) => positionals.length === 0 || positionals.some((one) => fits(name, one))),
     options: {
-      rounds: count('--rounds', values.rounds, 5),
+      rounds: count('--rounds', values.rounds, 2),
       tokens: count('--tokens', values.tokens, 10_000),
     },
     build: !values['no-build'],
@@ -97,6 +98,9 @@ async function main() {
   if (asked === null) return
   const { rows, options } = asked
   if (asked.build) await build()
+  if (rows.some(({ needsPeers }) => needsPeers) && !(await installPeers())) {
+    throw new Stop('the peers could not be installed (bench/peers/package.json); other rows can be named')
+  }
   const machine = describeMachine()
   const results = []
   for (const row of rows) {
@@ -108,16 +112,27 @@ async function main() {
   }
   const all = { machine, options, ok: results.every(({ ok }) => ok), rows: results }
   // A look at a few rows must not replace the numbers of all of them.
-  const file = rows.length === ROWS.length ? 'results/latest' : 'results/partial'
-  mkdirSync(join(HERE, 'results'), { recursive: true })
-  writeFileSync(join(HERE, `${file}.json`), `${JSON.stringify(all, null, 2)}\n`)
-  writeFileSync(join(HERE, `${file}.md`), markdownReport(all))
+  const name = rows.length === ROWS.length ? 'latest' : 'partial'
+  writeResults(name, all)
   const missed = results.flatMap((row) =>
     row.goals.filter(({ ok }) => !ok).map(({ text }) => `${row.name}: ${text}`),
   )
   for (const line of missed) console.error(`MISSED ${line}`)
-  console.log(`${missed.length === 0 ? 'All goals met' : `${missed.length} goals missed`}; bench/${file}.md`)
+  const absent = results.flatMap(({ goals }) => goals).filter((goal) => goal.absent !== undefined).length
+  const summary = missed.length === 0 ? 'All goals met' : `${missed.length} goals missed`
+  console.log(`${summary}${absent === 0 ? '' : `, ${absent} not measured`}; bench/results/${name}.md`)
   process.exitCode = missed.length === 0 ? 0 : 1
+}
+
+/** Data, tables and plots; those of an earlier run of this name go. */
+function writeResults(name, all) {
+  const folder = join(HERE, 'results')
+  mkdirSync(folder, { recursive: true })
+  for (const file of readdirSync(folder)) if (file.startsWith(`${name}.`)) rmSync(join(folder, file))
+  const plotOf = (row) => `${name}.${row}.svg`
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(all, null, 2)}\n`)
+  writeFileSync(join(folder, `${name}.md`), markdownReport(all, plotOf))
+  for (const row of all.rows) writeFileSync(join(folder, plotOf(row.name)), plot(row))
 }
 
 await main().catch((error) => {

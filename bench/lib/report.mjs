@@ -1,12 +1,13 @@
-/** Goals judged, and the tables: for the terminal and for `results/latest.md`. */
+/** Goals judged, and how a run is read: in the terminal, in `results/latest.md`, and as plots. */
 import { median } from './numbers.mjs'
+import { plotRow } from './plot.mjs'
 
 /**
  * @param {import('./row.mjs').Row} row
  * @param {import('./row.mjs').Measured} measured
  */
-export function judge({ name, title, unit, limit, goals }, { series, values }) {
-  const judged = goals.map((goal) => judgeGoal(goal, values[goal.of]))
+export function judge({ name, title, unit, limit, goals }, { series, values, absent = {} }) {
+  const judged = goals.map((goal) => judgeGoal(goal, values[goal.of], absent[goal.of]))
   return {
     name,
     title,
@@ -15,6 +16,7 @@ export function judge({ name, title, unit, limit, goals }, { series, values }) {
     goals: judged,
     series: series.map((one) => ({
       name: one.name,
+      of: one.name.startsWith('limit: ') ? 'limit' : (one.of ?? 'ours'),
       unit: one.unit ?? unit,
       median: median(one.rounds),
       min: Math.min(...one.rounds),
@@ -26,11 +28,15 @@ export function judge({ name, title, unit, limit, goals }, { series, values }) {
   }
 }
 
-/** A value that is not there is a missed goal, never a met one. */
-function judgeGoal({ says, unit, atMost, atLeast }, value) {
+/** A value that is not there is a missed goal, never a met one, unless the row says why it cannot be there. */
+function judgeGoal({ says, unit, atMost, atLeast }, value, absent) {
   const bound = atMost ?? atLeast
-  const ok = Number.isFinite(value) && (atMost === undefined ? value >= bound : value <= bound)
   const sign = atMost === undefined ? '≥' : '≤'
+  if (value === undefined && absent !== undefined) {
+    const text = `${says} ${sign} ${withUnit(bound, unit)}: not measured, ${absent}`
+    return { says, unit, bound, sign, absent, ok: true, missedBy: 0, text }
+  }
+  const ok = Number.isFinite(value) && (atMost === undefined ? value >= bound : value <= bound)
   const by = Math.abs(value - bound)
   const share = bound === 0 ? '' : ` (${((by / bound) * 100).toFixed(0)} %)`
   const text = `${says} ${sign} ${withUnit(bound, unit)}: ${withUnit(value, unit)}`
@@ -57,7 +63,9 @@ export function textReport(rows) {
       const columns = numbers.map((text, column) => text.padStart(widths[column + 1]))
       lines.push(`  ${[name.padEnd(widths[0]), ...columns].join('  ').trimEnd()}`)
     }
-    for (const { ok, text } of row.goals) lines.push(`  ${ok ? 'ok    ' : 'MISSED'} ${text}`)
+    for (const { ok, absent, text } of row.goals) {
+      lines.push(`  ${absent === undefined ? (ok ? 'ok    ' : 'MISSED') : 'absent'} ${text}`)
+    }
   }
   return lines.join('\n')
 }
@@ -67,28 +75,47 @@ function cellsOf({ name, unit, median: middle, min, max, p99 }) {
   return [name, withUnit(middle, unit), range, p99 === undefined ? '' : `p99 ${short(p99)}`]
 }
 
-/** The file that is read without running anything. */
-export function markdownReport({ machine, options, rows }) {
-  const { at, cpu, cores, memoryGib, os, node, sqlite, loadBefore } = machine
+/** @param {ReturnType<typeof judge>} row @returns {string} SVG */
+export function plot({ name, title, series }) {
+  return plotRow({
+    name,
+    title,
+    bars: series.map((one) => ({ ...one, text: withUnit(one.median, one.unit) })),
+  })
+}
+
+/**
+ * The file that is read without running anything.
+ * @param {{ machine: object, options: object, rows: ReadonlyArray<ReturnType<typeof judge>> }} run
+ * @param {(row: string) => string} plotOf the plot's path, as seen from this file
+ */
+export function markdownReport({ machine, options, rows }, plotOf) {
+  const { at, cpu, cores, memoryGib, os, node, sqlite, loadBefore, serversOn } = machine
   const goals = rows.flatMap((row) =>
-    row.goals.map(({ says, sign, bound, unit, value, ok }) => [
+    row.goals.map(({ says, sign, bound, unit, value, ok, absent }) => [
       row.name,
       says,
       `${sign} ${withUnit(bound, unit)}`,
-      `**${withUnit(value, unit)}**`,
-      ok ? 'met' : '**missed**',
+      absent ?? `**${withUnit(value, unit)}**`,
+      absent === undefined ? (ok ? 'met' : '**missed**') : 'not measured',
     ]),
   )
   const series = rows.flatMap((row) =>
     row.series.map((one, index) => {
       const [name, middle, range, p99] = cellsOf(one)
-      return [index === 0 ? row.name : '', name, middle, range.slice(1, -1), p99.replace('p99 ', '')]
+      return [
+        index === 0 ? `[${row.name}](${plotOf(row.name)})` : '',
+        name,
+        middle,
+        range.slice(1, -1),
+        p99.replace('p99 ', ''),
+      ]
     }),
   )
   return `# Latest numbers
 
 ${at}. ${cpu}, ${cores} cores, ${memoryGib} GiB, ${os}, Node ${node}, SQLite ${sqlite}; load before: ${loadBefore}.
-${options.rounds} rounds. What each row means and does not mean: [README](../README.md).
+${options.rounds} rounds; servers under load: ${serversOn}. What each row means and does not mean: [README](../README.md).
 
 ## Goals
 
@@ -96,7 +123,7 @@ ${table(['row', 'what', 'goal', 'measured', ''], goals)}
 
 ## All series
 
-Medians of the rounds with the lowest and the highest round; p99 over all rounds.
+Medians of the rounds with the lowest and the highest round; p99 over all rounds. Each row's name leads to its plot.
 
 ${table(['row', 'what', 'median', 'min – max', 'p99'], series)}
 `

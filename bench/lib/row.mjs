@@ -7,6 +7,7 @@
  * @property {string} unit of the series that name none of their own
  * @property {string} limit the bare operation that nothing which does this job can beat
  * @property {readonly Goal[]} goals none: the row is for information
+ * @property {boolean} [needsPeers] the packages of `bench/peers/` are installed before it is measured
  * @property {(context: Context) => Promise<Measured>} run
  *
  * @typedef {{ rounds: number, tokens: number }} Options
@@ -22,9 +23,11 @@
  * @typedef {object} Measured
  * @property {readonly Series[]} series ours first, then the limit, then peers and what helps to read the numbers
  * @property {Readonly<Record<string, number>>} values what goals are about, and other single numbers
+ * @property {Readonly<Record<string, string>>} [absent] why a value is not there: something is not installed
  *
  * @typedef {object} Series
- * @property {string} name
+ * @property {string} name `limit: …` for limits
+ * @property {'peer'} [of] somebody else's; default: ours
  * @property {string} [unit]
  * @property {readonly number[]} rounds one number per round
  * @property {number} [p99] over all rounds, where single batches or requests are known

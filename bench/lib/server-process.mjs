@@ -1,6 +1,7 @@
 /** A server under load lives in a process of its own, so that the load generator does not share its event loop. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { holdToCore } from './cores.mjs'
 
 /**
  * @typedef {object} ServerProcess
@@ -13,11 +14,13 @@ import { fileURLToPath } from 'node:url'
  * Starts `bench/servers/NAME.mjs`, whose first message is `{ url }`.
  * @param {string} name
  * @param {object} settings
+ * @param {{ holdTo?: 'server' | 'both' }} [options] see `holdToCore`; default: any core
  * @returns {Promise<ServerProcess>}
  */
-export async function startServer(name, settings) {
+export async function startServer(name, settings, { holdTo } = {}) {
   const script = fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url))
   const child = fork(script, [JSON.stringify(settings)], { execArgv: serverFlags() })
+  if (holdTo !== undefined) holdToCore(child.pid, holdTo)
   const answer = () =>
     new Promise((resolve, reject) => {
       const ended = (code) => reject(new Error(`the server ${name} ended with ${code}`))

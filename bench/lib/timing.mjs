@@ -4,6 +4,7 @@ import { median, quantile } from './numbers.mjs'
 /**
  * @typedef {object} Contender
  * @property {string} name
+ * @property {'peer'} [of]
  * @property {(batches: Float64Array) => void | Promise<void>} turn fills the array with microseconds per call
  * @property {number} [batches] per turn, where not `batchesPerTurn`
  */
@@ -14,7 +15,7 @@ import { median, quantile } from './numbers.mjs'
  * @returns {Promise<import('./row.mjs').Series[]>} medians of each round; `p99` is over the batches of all rounds
  */
 export async function takeTurns({ rounds, batchesPerTurn, contenders }) {
-  const taken = contenders.map(({ name }) => ({ name, rounds: [], batches: [] }))
+  const taken = contenders.map(({ name, of }) => ({ name, of, rounds: [], batches: [] }))
   for (let round = -1; round < rounds; round += 1) {
     for (const [index, { turn, batches = batchesPerTurn }] of contenders.entries()) {
       const values = new Float64Array(batches)
@@ -24,8 +25,9 @@ export async function takeTurns({ rounds, batchesPerTurn, contenders }) {
       taken[index].batches.push(...values)
     }
   }
-  return taken.map(({ name, rounds: medians, batches }) => ({
+  return taken.map(({ name, of, rounds: medians, batches }) => ({
     name,
+    of,
     rounds: medians,
     p99: quantile(batches, 0.99),
   }))

@@ -15,6 +15,11 @@ export function digestOf(secret) {
   return hash('sha256', secret, 'buffer')
 }
 
+/** What authenticates the first so many tokens: `[{ authorization: 'Token …' }, …]`. */
+export function tokenHeaders(keyword, tokens) {
+  return Array.from({ length: tokens }, (_, index) => ({ authorization: `${keyword} ${secretAt(index)}` }))
+}
+
 /** The name of the user number `index`, from 0; all names are equally long. */
 export function usernameAt(index) {
   return `user-${String(index).padStart(7, '0')}`

@@ -8,16 +8,29 @@ import { createAdaptorServer } from '@hono/node-server'
 import { createApp, path, serve } from '@latchkey/server'
 import { sqlite } from '@latchkey/sql'
 import expressFramework from 'express'
+import Fastify from 'fastify'
 import { Hono } from 'hono'
-import { allowAny, apiView, createLatchkey, isAuthenticated } from 'latchkey'
+import { allowAny, apiView, createLatchkey, isAuthenticated, jwtAuthentication } from 'latchkey'
 import { express } from 'latchkey/express'
+import { fastify } from 'latchkey/fastify'
 import { hono } from 'latchkey/hono'
 import { fromIncoming, writeResponse } from 'latchkey/node'
-import { answerParent } from '../lib/server-child.mjs'
+import { jwtOptions, newJwtKey } from '../lib/jwt-tokens.mjs'
+import { answerParent, listen } from '../lib/server-child.mjs'
 import { SERVER_SECRET, secretAt, usernameAt } from '../lib/tokens-database.mjs'
 
 const { framework, variant, database, tokens } = JSON.parse(process.argv[2] ?? '{}')
 const latchkey = createLatchkey({ store: sqlite(database), secret: SERVER_SECRET })
+
+/** One whose routes take access tokens of `lib/jwt-tokens.mjs`. */
+function jwtLatchkey() {
+  return createLatchkey({
+    store: sqlite(database),
+    secret: SERVER_SECRET,
+    authentication: [jwtAuthentication()],
+    jwt: jwtOptions(newJwtKey('HS256')),
+  })
+}
 
 /** All answers are equally long, because all names are. */
 const greet = (user) => ({ message: `Hello, ${user.username}!` })
@@ -34,6 +47,39 @@ const OPEN = { authentication: [], permissions: [allowAny] }
 
 /** @type {Record<string, Record<string, () => string | Promise<string>>>} */
 const FRAMEWORKS = {
+  fastify: {
+    guarded: () =>
+      serveFastify({ onRequest: fastify.guard(latchkey, isAuthenticated) }, ({ user }, reply) =>
+        reply.send(greet(user)),
+      ),
+    open: () => serveFastify({}, (_request, reply) => reply.send(greet(SOMEBODY))),
+    least: () =>
+      serveFastify(
+        {
+          onRequest: (request, _reply, done) => {
+            request.user = leastCheck(request.headers.authorization)
+            done()
+          },
+        },
+        ({ user }, reply) => reply.send(greet(user)),
+      ),
+  },
+  'fastify-jwt': {
+    guarded: () =>
+      serveFastify({ onRequest: fastify.guard(jwtLatchkey(), isAuthenticated) }, ({ user }, reply) =>
+        reply.send(greet(user)),
+      ),
+  },
+  'fastify-route': {
+    guarded: () =>
+      serveFastify(
+        {},
+        fastify.route(latchkey, [isAuthenticated], (_request, reply, { user }) => reply.send(greet(user))),
+      ),
+    open: () => serveFastify({}, (_request, reply) => reply.send(greet(SOMEBODY))),
+    least: () =>
+      serveFastify({}, ({ headers }, reply) => reply.send(greet(leastCheck(headers.authorization)))),
+  },
   hono: {
     guarded: () =>
       serveHono(hono.guard(latchkey, isAuthenticated), (context) => context.json(greet(context.var.user))),
@@ -92,6 +138,14 @@ const FRAMEWORKS = {
     least: () => serveView({ ...OPEN, get: (request) => greet(leastCheck(request.header('authorization'))) }),
   },
 }
+
+/** With its defaults: Fastify logs nothing then. */
+async function serveFastify(options, handler) {
+  const app = Fastify()
+  app.get('/hello/', options, handler)
+  return app.listen({ host: '127.0.0.1', port: 0 })
+}
+
 function serveHono(...handlers) {
   return listen(createAdaptorServer({ fetch: new Hono().get('/hello/', ...handlers).fetch }))
 }
@@ -116,15 +170,4 @@ async function serveView(options) {
   return (await serve({ app, host: '127.0.0.1', port: 0 })).url
 }
 
-function listen(server) {
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`))
-  })
-}
-
-answerParent(await FRAMEWORKS[framework][variant](), {
-  cpu: () => {
-    const { user, system } = process.cpuUsage()
-    return { cpuUs: user + system }
-  },
-})
+answerParent(await FRAMEWORKS[framework][variant]())
