@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^latchkey$/, replacement: source('latchkey/src/index.ts') },
+      { find: /^latchkey\/redis$/, replacement: source('latchkey/src/redis/index.ts') },
       { find: /^latchkey\/testing$/, replacement: source('latchkey/src/testing/index.ts') },
       { find: /^latchkey\/node$/, replacement: source('latchkey/src/adapters/node-http.ts') },
       { find: /^latchkey\/(fetch|express|hono)$/, replacement: `${source('latchkey/src/adapters')}/$1.ts` },

@@ -1,5 +1,14 @@
 /** Follows the `changes` table: at an interval, and at once when woken. The feed of `changes.ts` gives it the lease. */
-import type { Change, UserId } from 'latchkey'
+import {
+  type ChangeRow,
+  changeOf,
+  KEPT_MS,
+  MAX_ROWS,
+  PRUNED_AT_ONCE,
+  pruneText,
+  readText,
+  type ToldChange,
+} from './change-rows.js'
 import type { Database } from './database.js'
 import type { Lease, Moment } from './lease.js'
 import type { PostgresClient } from './pool.js'
@@ -8,6 +17,7 @@ import { unavailable } from './store-error.js'
 export interface ChangeReaderOptions {
   readonly schema: string
   readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
   readonly transactionPooler: boolean
   /** Whether readings say how far the log was written, for a replica. */
   readonly hasReplica: boolean
@@ -16,20 +26,9 @@ export interface ChangeReaderOptions {
 export interface Reading {
   readonly startedAt: Moment
   /** What was committed since the last reading, by transaction; null: nobody can say, so everything may have changed. */
-  readonly changes: ReadonlyArray<{ readonly xid: string; readonly change: Change }> | null
+  readonly changes: readonly ToldChange[] | null
   /** Where the log ended: all that this reading saw lies before. Null without a replica. */
   readonly lsn: string | null
-}
-
-interface Row {
-  readonly snapshot: string
-  readonly server: string
-  readonly standby: number
-  readonly lsn: string | null
-  readonly xid: string | null
-  readonly kind: string
-  readonly digest: Uint8Array | null
-  readonly key: string | null
 }
 
 /** Up to where was read: a snapshot of one server, from one start of it to the next. */
@@ -38,34 +37,7 @@ interface Position {
   readonly server: string
 }
 
-/** More at once than this are told as `all`. */
-const MAX_ROWS = 10_000
-/** Rows are kept this long; a reader that was away for half of it forgets everything instead. */
-const KEPT_MS = 3_600_000
 const PRUNE_EVERY_MS = 60_000
-const PRUNED_AT_ONCE = 1000
-
-/**
- * What the last snapshot did not see and this one does, exactly: rows of transactions that had not begun, and of those
- * that were under way. Snapshot and rows are of one statement, so nothing falls between two readings, in whatever
- * order transactions commit. A reading of a replica would prove nothing, hence `standby`.
- */
-const readText = (schema: string, hasReplica: boolean) => `
-  SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time()::text AS server,
-         pg_is_in_recovery() AS standby,
-         ${hasReplica ? 'CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END' : 'NULL'} AS lsn,
-         changes.xid::text AS xid, changes.kind, changes.digest, changes.key
-  FROM (SELECT 1) AS once LEFT JOIN "${schema}".changes
-    ON changes.xid >= pg_snapshot_xmax($1::pg_snapshot)
-    OR changes.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
-  ORDER BY changes.id LIMIT ${MAX_ROWS + 1}`
-
-/** The oldest first, and only as many: whatever else happens, this holds no lock for long. */
-const pruneText = (schema: string) => `
-  DELETE FROM "${schema}".changes WHERE id IN (
-    SELECT id FROM (
-      SELECT id, created_at FROM "${schema}".changes ORDER BY id LIMIT ${PRUNED_AT_ONCE} FOR UPDATE SKIP LOCKED
-    ) AS oldest WHERE created_at < now() - interval '${KEPT_MS} milliseconds')`
 
 export class ChangeReader {
   readonly #database: Database
@@ -151,7 +123,7 @@ export class ChangeReader {
     const startedAt = this.#lease.now()
     const client = this.#client ?? (await this.#connect())
     const { schema } = this.#options
-    const { rows } = await this.#database.runOn<Row>(
+    const { rows } = await this.#database.runOn<ChangeRow>(
       client,
       { name: `${schema}.changes`, sql: this.#text, parameters: [this.#position?.snapshot ?? null] },
       this.#timeoutMs,
@@ -165,11 +137,12 @@ export class ChangeReader {
     const last = this.#position
     const isKnown = last?.server === server && rows.length <= MAX_ROWS
     const isRecent = this.#msSince(this.#lastStart, startedAt) < KEPT_MS / 2
-    this.#position = { snapshot, server }
-    this.#lastStart = startedAt
     // Before the first reading there was no lease, so nothing was answered from memory that has to be forgotten now.
     const changes = last === null ? [] : isKnown && isRecent ? rows.flatMap(changeOf) : null
     this.#take({ startedAt, changes, lsn })
+    // Only now: what a listener could not take is read again, and the lease is not renewed by it.
+    this.#position = { snapshot, server }
+    this.#lastStart = startedAt
     this.#lease.renew(startedAt)
     if (this.#msSince(this.#prunedAt, startedAt) >= PRUNE_EVERY_MS) {
       this.#prunedAt = startedAt
@@ -217,19 +190,10 @@ export class ChangeReader {
 
   /** A stalled connection is given up early enough for another one to save the lease. */
   get #timeoutMs(): number {
-    return this.#lease.ms / 2
+    return Math.min(this.#lease.ms / 2, this.#options.statementTimeoutMs)
   }
 
   #msSince(from: Moment, to: Moment): number {
     return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs)
   }
-}
-
-/** A row that does not make sense names nothing, so everything may have changed. The one row of an empty reading is none. */
-function changeOf({ xid, kind, digest, key }: Row): Array<{ readonly xid: string; readonly change: Change }> {
-  if (xid === null) return []
-  if (kind === 'token' && digest !== null) return [{ xid, change: { kind, digest } }]
-  if (kind === 'user' && key !== null) return [{ xid, change: { kind, userId: JSON.parse(key) as UserId } }]
-  if (kind === 'jwt' && key !== null) return [{ xid, change: { kind, jti: key } }]
-  return [{ xid, change: { kind: kind === 'keys' ? 'keys' : 'all' } }]
 }

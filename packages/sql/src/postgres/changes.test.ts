@@ -46,7 +46,7 @@ if (server !== null) {
   const { url } = server
   /** Stores on one schema, which have begun to follow its changes. */
   async function open(...options: readonly PostgresOptions[]) {
-    const schema = newSchema(server ?? { url, port: 0 })
+    const schema = newSchema({ url })
     const stores = options.map((one) => postgres(url, { schema, ...one }))
     for (const store of stores) await store.users.list()
     onTestFinished(async () => void (await Promise.all(stores.map((store) => store.close()))))
@@ -271,7 +271,7 @@ if (server !== null) {
   describe('the lease', () => {
     async function leased() {
       const clocks = { monotonic: fixedClock(1_000_000), wall: fixedClock(2_000_000) }
-      const schema = newSchema(server ?? { url, port: 0 })
+      const schema = newSchema({ url })
       const store = storeOn(url, { schema, ...LONG }, clocks)
       const user = await insertUser(store)
       onTestFinished(() => store.close())

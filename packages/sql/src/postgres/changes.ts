@@ -1,6 +1,7 @@
 /** The change feed on PostgreSQL: own changes as they are made, those of other nodes out of the `changes` table. */
 import type { Broadcast, Change, ChangeFeed } from 'latchkey'
 import { ChangeReader, type ChangeReaderOptions, type Reading } from './change-reader.js'
+import { MAX_ROWS } from './change-rows.js'
 import type { Started } from './connection.js'
 import type { Database } from './database.js'
 import { Lease, type LeaseClocks } from './lease.js'
@@ -37,6 +38,9 @@ export class Changes implements LaggingChangeFeed, Started {
   /** How far the log was when a reading last had something to tell; null: own changes came after it. */
   #lsn: string | null = null
   #ownChangeAtMs = Number.NEGATIVE_INFINITY
+  readonly #tell = (change: Change) => {
+    for (const listener of [...this.#listeners]) listener(change)
+  }
 
   constructor(database: Database, options: ChangesOptions, clocks?: LeaseClocks) {
     this.#database = database
@@ -72,7 +76,12 @@ export class Changes implements LaggingChangeFeed, Started {
     if (changes.length === 0) return
     this.#lsn = null
     this.#ownChangeAtMs = this.#lease.now().monotonicMs
-    for (const change of changes) if (xid === null || this.#told.isNew(xid, change)) this.#tell(change)
+    // So many come back as one `all` anyway.
+    const isMany = changes.length > MAX_ROWS
+    for (const change of changes) {
+      if (xid === null || isMany) this.#tell(change)
+      else this.#told.once(xid, change, this.#tell)
+    }
     if (this.#options.hasReplica) this.#reader.wake()
     void this.#publishOn()
   }
@@ -88,10 +97,6 @@ export class Changes implements LaggingChangeFeed, Started {
     this.#reader.stop()
   }
 
-  #tell(change: Change): void {
-    for (const listener of [...this.#listeners]) listener(change)
-  }
-
   #take({ startedAt, changes, lsn }: Reading): void {
     const isAfterOwn = startedAt.monotonicMs > this.#ownChangeAtMs
     if (isAfterOwn && (this.#lsn === null || changes?.length !== 0)) this.#lsn = lsn
@@ -100,7 +105,7 @@ export class Changes implements LaggingChangeFeed, Started {
       this.#tell({ kind: 'all' })
       return
     }
-    for (const { xid, change } of changes) if (this.#told.isNew(xid, change)) this.#tell(change)
+    for (const { xid, change } of changes) this.#told.once(xid, change, this.#tell)
   }
 
   async #publishOn(): Promise<void> {

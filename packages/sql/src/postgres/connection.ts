@@ -1,15 +1,9 @@
 /** The database as the stores use it: methods that wait for the tables, statements that are counted. */
 import type { CompiledQuery } from 'kysely'
-import type {
-  Committed,
-  Database,
-  DatabaseOptions,
-  Runner,
-  Statement,
-  TransactionOptions,
-} from './database.js'
+import type { Database, DatabaseOptions } from './database.js'
 import { migrate, migrationState } from './migrate.js'
 import type { PostgresResult } from './pool.js'
+import type { Committed, Runner, Statement, TransactionOptions } from './statements.js'
 import { unavailable } from './store-error.js'
 
 export interface ConnectionOptions extends DatabaseOptions {

@@ -1,6 +1,6 @@
 /** The cold look-up: a token by either of its secrets, with its user, in one prepared statement. */
 import type { FoundToken, UserId, UserRecord } from 'latchkey'
-import type { Statement } from './database.js'
+import type { Statement } from './statements.js'
 
 /**
  * What two indexes hold beside the digest, so that neither is followed to the table. By name, since a migration may add

@@ -3,11 +3,11 @@ import type { JwtRotation, JwtState, JwtStore, NewJwtRecord, UserId } from 'latc
 import { msOf } from '../rows.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
-import type { Runner } from './database.js'
 import { deleteExpiredRows } from './expired.js'
 import { queriesOf } from './queries.js'
 import type { Replica } from './replica.js'
 import { anybody, jwtRecord, newJwtColumns } from './rows.js'
+import type { Runner } from './statements.js'
 
 type Ended = ReadonlyArray<{ readonly jti: string }>
 

@@ -1,7 +1,8 @@
 /** Brings a schema to the newest version: one transaction under one lock, all or nothing. */
 import { type MigrationState, stateAfter } from '../migrations/state.js'
-import type { Database, Runner } from './database.js'
+import type { Database } from './database.js'
 import { MIGRATIONS } from './migrations/index.js'
+import type { Runner } from './statements.js'
 import { isMissingTable } from './store-error.js'
 
 /** A migration may have to wait for another node's, and may rewrite a table. */

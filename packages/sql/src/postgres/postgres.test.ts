@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { testStore } from 'latchkey/testing'
 import { Pool } from 'pg'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { emptySchema, findPostgres, newSchema, query } from '../../test/postgres-server.js'
 import { digestOf, insertToken, insertUser, newToken, newUser } from '../../test/samples.js'
 import { transactionPooler } from '../../test/transaction-pooler.js'
@@ -126,29 +127,31 @@ if (server !== null) {
            CASE WHEN n % 10 = 0 THEN sha256((-n)::text::bytea) END
          FROM generate_series(1, 5000) AS n`,
       )
-      for (const table of ['tokens', 'users']) await query(server.url, `VACUUM ANALYZE ${schema}.${table}`)
       const { sql } = findToken(schema, false)(digestOf(1))
-      for (const [secret, used] of [
-        ['10', ['tokens_by_digest', 'users_pkey']],
-        ['-10', ['tokens_by_digest', 'tokens_by_previous_digest', 'users_pkey']],
-      ] as const) {
-        const digest = (
-          await query<{ digest: Buffer }>(server.url, `SELECT sha256('${secret}') AS digest`)
-        )[0]
+      const explain = async (secret: string) => {
+        const digest = createHash('sha256').update(secret).digest()
         const explained = await query<{ 'QUERY PLAN': readonly [{ Plan: PlanNode }] }>(
           server.url,
           `EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`,
-          [digest?.digest],
+          [digest],
         )
         const nodes = explained.flatMap((row) => nodesOf(row['QUERY PLAN'][0].Plan))
-        const executed = nodes.filter((node) => node['Actual Loops'] > 0)
-        const scans = executed.filter((node) => node['Node Type'].includes('Scan') && node['Index Name'])
-        expect(scans.map((node) => node['Index Name'])).toEqual(used)
-        for (const node of executed.filter((one) => one['Relation Name'] === 'tokens')) {
-          expect(node['Node Type']).toBe('Index Only Scan')
-          expect(node['Heap Fetches']).toBe(0)
-        }
+        return nodes.filter((node) => node['Actual Loops'] > 0 && node['Index Name'] !== undefined)
       }
+      // Another test's transaction may keep a page from being marked as visible to all.
+      await vi.waitFor(
+        async () => {
+          for (const table of ['tokens', 'users'])
+            await query(server.url, `VACUUM ANALYZE ${schema}.${table}`)
+          const onlyIndex = { 'Node Type': 'Index Only Scan', 'Heap Fetches': 0 }
+          const current = { ...onlyIndex, 'Index Name': 'tokens_by_digest' }
+          const previous = { ...onlyIndex, 'Index Name': 'tokens_by_previous_digest' }
+          const user = { 'Node Type': 'Index Scan', 'Index Name': 'users_pkey' }
+          expect(await explain('10')).toMatchObject([current, user])
+          expect(await explain('-10')).toMatchObject([current, previous, user])
+        },
+        { timeout: 30_000 },
+      )
       await store.close()
     })
 

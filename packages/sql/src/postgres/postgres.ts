@@ -1,7 +1,7 @@
 /** `postgres(url)`: every store on one PostgreSQL database, which any number of nodes may share. */
 import type { Broadcast, Store } from 'latchkey'
 import { listed } from '../migrations/state.js'
-import { Changes, type LaggingChangeFeed } from './changes.js'
+import { Changes, type ChangesOptions, type LaggingChangeFeed } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
 import { Database } from './database.js'
@@ -81,12 +81,7 @@ export function storeOn(
   const primary = databaseOf(database, 'postgres(url)', checked)
   const hasReplica = options.replica !== undefined
   const changes = new Changes(primary, { ...checked, leaseSeconds, broadcast, hasReplica }, clocks)
-  const replica = hasReplica
-    ? new Replica(
-        databaseOf(options.replica, 'postgres(url, { replica })', checked),
-        () => changes.requiredLsn,
-      )
-    : null
+  const replica = hasReplica ? replicaOf(options.replica, checked, changes) : null
   const connection = new Connection(primary, checked, changes)
   return {
     path: primary.place,
@@ -109,11 +104,17 @@ export function storeOn(
   }
 }
 
-function databaseOf(
-  database: string | PostgresPool | undefined,
-  name: string,
-  options: ConnectionOptions & { readonly poolSize: number },
-): Database {
+/** How long a replica may take: the primary, which is asked instead, waits behind it. */
+const REPLICA_TIMEOUT_MS = 1000
+
+function replicaOf(database: PostgresOptions['replica'], options: Checked, changes: Changes): Replica {
+  const connectTimeoutMs = Math.min(options.connectTimeoutMs, REPLICA_TIMEOUT_MS)
+  const statementTimeoutMs = Math.min(options.statementTimeoutMs, REPLICA_TIMEOUT_MS)
+  const bounded = { ...options, connectTimeoutMs, statementTimeoutMs }
+  return new Replica(databaseOf(database, 'postgres(url, { replica })', bounded), () => changes.requiredLsn)
+}
+
+function databaseOf(database: string | PostgresPool | undefined, name: string, options: Checked): Database {
   if (typeof database === 'string') {
     // The address is not repeated: it may hold a password.
     if (!/^postgres(ql)?:\/\//.test(database) || !URL.canParse(database))
@@ -134,10 +135,12 @@ const NUMBERS = {
   statementTimeoutMs: MS,
 } as const
 
-type Checked = ConnectionOptions & Required<Pick<PostgresOptions, 'poolSize' | 'leaseSeconds'>>
+type Checked = ConnectionOptions & { readonly poolSize: number }
 
 /** The options with their defaults; a `TypeError` for a wrong one. */
-function checkedOptions(options: PostgresOptions): Checked & { readonly broadcast: Broadcast | undefined } {
+function checkedOptions(
+  options: PostgresOptions,
+): Checked & Pick<ChangesOptions, 'leaseSeconds' | 'broadcast'> {
   const { schema = 'latchkey', leaseSeconds = 2, broadcast } = options
   const { poolSize = 10, connectTimeoutMs = 5000, statementTimeoutMs = 5000 } = options
   const { transactionPooler = false, externalUsers = false, migrate = true } = options

@@ -1,9 +1,10 @@
 /** A read replica for cold look-ups, asked only while it knows all that this node knows; else the primary is. */
-import type { Database, Statement } from './database.js'
+import type { Database } from './database.js'
 import type { PostgresClient } from './pool.js'
+import type { Statement } from './statements.js'
 
 /** A replica that failed, or is behind, is left alone for so long. */
-const FAILED_MS = 5000
+const FAILED_MS = 15_000
 const BEHIND_MS = 50
 
 const IS_FAR_ENOUGH = 'SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1::pg_lsn AS is_far_enough'

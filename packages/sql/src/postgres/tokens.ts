@@ -1,23 +1,15 @@
 /** Tokens on PostgreSQL. */
 import type { WhereInterface } from 'kysely'
-import type { Change, NewTokenRecord, TokenFilter, TokenInsertion, TokenStore } from 'latchkey'
+import type { Change, TokenFilter, TokenStore } from 'latchkey'
 import { changedTokenColumns, msOf, useOf } from '../rows.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
-import type { Runner } from './database.js'
 import { type FoundRow, findToken, foundOf } from './find-token.js'
+import { ofUser, tokenInsertion } from './insert-token.js'
 import { queriesOf, XID } from './queries.js'
 import type { Replica } from './replica.js'
-import {
-  isRowId,
-  newTokenColumns,
-  ownerColumns,
-  type PostgresSchema,
-  type PostgresTokenRow,
-  rowId,
-  tokenRecord,
-} from './rows.js'
-import { isConstraint } from './store-error.js'
+import { isRowId, type PostgresSchema, type PostgresTokenRow, rowId, tokenRecord } from './rows.js'
+import type { Runner } from './statements.js'
 import { recordUses } from './token-uses.js'
 
 type Secrets = Pick<PostgresTokenRow, 'digest' | 'previous_digest'>
@@ -38,15 +30,6 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
   const publishRows = (rows: ReadonlyArray<Secrets & { readonly xid: string }>) =>
     publish(rows[0]?.xid ?? null, rows)
 
-  const ofUser = <Query extends WhereInterface<PostgresSchema, 'tokens'>>(
-    query: Query,
-    userId: TokenFilter['userId'],
-  ) => {
-    const { user_id, external_user } = ownerColumns(userId ?? '', externalUsers)
-    // Each `where` gives the builder that it was called on, narrowed.
-    if (externalUsers) return query.where('external_user', '=', external_user) as Query
-    return query.where('user_id', '=', user_id) as Query
-  }
   /** Of secrets that the token has no more. */
   const forgetUses = (
     row: { readonly id: number; readonly digest: Uint8Array; readonly previous_digest: Uint8Array | null },
@@ -65,36 +48,11 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
   ) => {
     const { userId, policy, hint } = filter
     let fitting: WhereInterface<PostgresSchema, 'tokens'> =
-      userId === undefined ? query : ofUser(query, userId)
+      userId === undefined ? query : ofUser(query, userId, externalUsers)
     if (policy !== undefined) fitting = fitting.where('policy', '=', policy)
     if (hint !== undefined)
       fitting = fitting.where(({ eb, or }) => or([eb('hint', '=', hint), eb('previous_hint', '=', hint)]))
     return fitting as Query
-  }
-
-  const insert = async (fields: NewTokenRecord, runner?: Runner): Promise<TokenInsertion> => {
-    const query = kysely
-      .insertInto('tokens')
-      .values(newTokenColumns(fields, externalUsers))
-      .onConflict((conflict) => conflict.column('digest').doNothing())
-      .returningAll()
-    const [row] = await connection.query(query.compile(), runner)
-    return row ? { kind: 'created', token: tokenRecord(row) } : { kind: 'digest_taken' }
-  }
-  const existing = async (fields: NewTokenRecord, runner?: Runner): Promise<TokenInsertion | null> => {
-    if (!fields.onePerUser) return null
-    const owned = ofUser(tokens, fields.userId).where('policy', '=', fields.policy)
-    const [row] = await connection.query(owned.orderBy('id').limit(1).compile(), runner)
-    return row ? { kind: 'existing', token: tokenRecord(row) } : null
-  }
-  const overLimit = async (fields: NewTokenRecord, runner: Runner): Promise<TokenInsertion | null> => {
-    const { userId, policy, createdAt, limitPerUser } = fields
-    if (limitPerUser === null) return null
-    const live = ofUser(kysely.selectFrom('tokens').select('id'), userId)
-      .where('policy', '=', policy)
-      .where('expires_at', '>', msOf(createdAt))
-    const rows = await connection.query(live.limit(limitPerUser).compile(), runner)
-    return rows.length < limitPerUser ? null : { kind: 'limit_reached' }
   }
 
   return {
@@ -110,27 +68,7 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
       const [row] = await connection.query(tokens.where('id', '=', rowId(id)).compile())
       return row ? tokenRecord(row) : null
     }),
-    insertOrGet: connection.method(async (fields): Promise<TokenInsertion> => {
-      const { onePerUser, limitPerUser, userId, policy } = fields
-      if (!externalUsers && !isRowId(userId)) return { kind: 'no_user' }
-      try {
-        if (!onePerUser && limitPerUser === null) return await insert(fields)
-        const early = await existing(fields)
-        if (early) return early
-        // Under a lock for this user and policy: what is counted here stays true until the insertion.
-        const { result } = await connection.transaction(
-          async (transaction) =>
-            (await existing(fields, transaction)) ??
-            (await overLimit(fields, transaction)) ??
-            (await insert(fields, transaction)),
-          { lock: `tokens ${JSON.stringify([userId, policy])}` },
-        )
-        return result
-      } catch (error) {
-        if (isConstraint(error, 'FOREIGNKEY')) return { kind: 'no_user' }
-        throw error
-      }
-    }),
+    insertOrGet: connection.method(tokenInsertion(connection)),
     renew: connection.method(async (id, expected, expiresAt) => {
       const query = kysely
         .updateTable('tokens')

@@ -7,13 +7,13 @@ const REMEMBERED = 1000
 export class Told {
   readonly #keys = new Map<string, Set<string>>()
 
-  /** Whether a change of this transaction has not been told yet; from now on it has. */
-  isNew(xid: string, change: Change): boolean {
+  /** Tells a change of this transaction, unless it was told; one that a listener could not take was not. */
+  once(xid: string, change: Change, tell: (change: Change) => void): void {
     const keys = this.#keysOf(xid)
     const key = keyOf(change)
-    if (keys.has(key)) return false
+    if (keys.has(key)) return
+    tell(change)
     keys.add(key)
-    return true
   }
 
   /** For another server, which gives the same numbers to other transactions. */
