@@ -67,7 +67,7 @@ describe('layers', () => {
     [
       'an import beside',
       `${core}/permissions/a.ts`,
-      "export * from '../throttles/b.js'",
+      "export * from '../authenticators/b.js'",
       'upward-from-permissions',
     ],
     ['a circle of types', `${core}/tokens/token.ts`, "export type { Token } from './list.js'", 'no-circles'],
@@ -94,7 +94,7 @@ describe('layers', () => {
     ['a missing file', `${core}/guard.ts`, "export * from './nowhere.js'", 'resolvable'],
   ])('refuse %s', async (_what, path, text, rule) => {
     plant({
-      [`${core}/throttles/b.ts`]: 'export const b = 1\n',
+      [`${core}/authenticators/b.ts`]: 'export const b = 1\n',
       [`${core}/tokens/list.ts`]: "export type { Token } from './token.js'\n",
       [path]: `${text}\n`,
     })

@@ -4,7 +4,8 @@
  *
  * For all methods:
  * - one call is one atomic change: after a crash it has happened or it has not, and once the promise resolves it is
- *   durable (the memory store excepted; counters, `recordLogin` and `recordUses` may be lost in a power cut, not in a crash);
+ *   durable (the memory store excepted; counters, `recordLogin` and `recordUses` may be lost in a power cut, not in a crash;
+ *   sessions and JWTs that have expired may be deleted in steps);
  * - "not found" is `null` (or `false`, or 0 for counts), never an exception;
  * - trouble of any kind (locked, full, read-only, corrupt, unreachable) rejects with `store_unavailable`; it is never
  *   answered with "not found";
@@ -423,7 +424,8 @@ export interface ChangeFeed {
   /**
    * Called before an answer from memory: publishes, synchronously, what other processes changed before this call
    * (SQLite: what the `changes` table names, when `PRAGMA data_version` moved). Cheap: one look serves all calls of a
-   * turn of the event loop. Throws `store_unavailable` when it cannot look.
+   * turn of the event loop. Throws `store_unavailable` when it cannot look. A store that hears of others by itself may
+   * know of changes only after a bounded time, its lease; while it cannot say what it missed, each call publishes `all`.
    */
   catchUp(): void
 }

@@ -160,6 +160,23 @@ if (server !== null) {
       expect(await heard(4)).toEqual([b, c, a, b])
     })
 
+    it('tells again what a listener could not take, and "all" for a row that makes no sense', async () => {
+      const { mine, schema } = await open({ leaseSeconds: 0.4 })
+      const user = await insertUser(mine)
+      let refusals = 2
+      mine.changes.subscribe(() => {
+        refusals -= 1
+        if (refusals >= 0) throw new Error('not now')
+      })
+      const { heard } = listen(mine)
+      await query(url, `UPDATE ${schema}.users SET is_active = false`)
+      expect(await heard(1)).toEqual([{ kind: 'user', userId: user.id }])
+      for (const [count, values] of [`('user', '{')`, `('token', null)`, `('later', 'x')`].entries()) {
+        await query(url, `INSERT INTO ${schema}.changes (kind, key) VALUES ${values}`)
+        expect((await heard(count + 2)).at(-1)).toEqual({ kind: 'all' })
+      }
+    })
+
     it('forgets everything when more changed at once than is worth naming', async () => {
       const { mine, schema } = await open(LONG)
       const user = await insertUser(mine)

@@ -1,6 +1,6 @@
 /** One worker as the primary sees it: a promise of its start, a promise of its end. */
 import cluster from 'node:cluster'
-import { closeLostConnections } from './hand-over.js'
+import { watchHandOver } from './hand-over.js'
 import { isReady, type Order, type Ready, WORKER_MARK } from './messages.js'
 
 /** How a worker ended; both null: it could not even be started. */
@@ -24,7 +24,7 @@ export interface Member {
 /** Starts a worker: the same command line as this process, in a process of its own. */
 export function startMember(): Member {
   const worker = cluster.fork({ [WORKER_MARK]: '1' })
-  closeLostConnections(worker)
+  const handOver = watchHandOver(worker)
   const ended = new Promise<Ending>((resolve) => {
     worker.once('exit', (code, signal) => resolve({ code: signal ? null : code, signal: signal || null }))
     // The channel to a worker that dies breaks a moment before 'exit' says so; one that never started has no 'exit'.
@@ -50,6 +50,7 @@ export function startMember(): Member {
     ended,
     tell(latchkey) {
       const order: Order = { latchkey }
+      if (latchkey === 'stop') handOver.end()
       if (worker.isConnected()) worker.send(order, () => undefined)
     },
     kill: () => worker.process.kill('SIGKILL'),
