@@ -11,7 +11,8 @@ export interface Ending {
 
 export interface Member {
   readonly name: string
-  readonly startedMs: number
+  /** How long it has been ready; 0: it never was. */
+  servedMs(): number
   /** What it gives running requests, once it is ready. */
   readonly shutdownSeconds: number
   /** Resolves when it listens; null: it ended before. */
@@ -32,26 +33,30 @@ export function startMember(): Member {
       if (worker.process.pid === undefined) resolve({ code: null, signal: null })
     })
   })
-  let shutdownSeconds = 0
+  let report: Ready | undefined
+  let readyMs = Number.POSITIVE_INFINITY
   const listening = new Promise<Ready>((resolve) => {
     worker.on('message', (message: unknown) => {
       if (!isReady(message)) return
-      shutdownSeconds = message.shutdownSeconds
+      report = message
+      readyMs = performance.now()
       resolve(message)
     })
   })
   return {
     name: `Worker ${worker.process.pid ?? worker.id}`,
-    startedMs: performance.now(),
+    servedMs: () => Math.max(0, performance.now() - readyMs),
     get shutdownSeconds() {
-      return shutdownSeconds
+      return report?.shutdownSeconds ?? 0
     },
     ready: Promise.race([listening, ended.then(() => null)]),
     ended,
     tell(latchkey) {
       const order: Order = { latchkey }
       if (latchkey === 'stop') handOver.end()
-      if (worker.isConnected()) worker.send(order, () => undefined)
+      // One that has not started does not listen to orders yet, and would miss it.
+      if (report === undefined) worker.process.kill('SIGTERM')
+      else if (worker.isConnected()) worker.send(order, () => undefined)
     },
     kill: () => worker.process.kill('SIGKILL'),
   }

@@ -24,7 +24,7 @@ export async function supervise(io: Io): Promise<void> {
   await primary.stop()
 }
 
-/** A worker that lives shorter died at once. */
+/** A worker that served for less died at once. */
 const SETTLED_MS = 5000
 /** How long the first of several workers that die at once is waited for; twice as long each time. */
 const FIRST_DELAY_MS = 500
@@ -119,7 +119,7 @@ class Primary {
     void member.ended.then(async (ending) => {
       generation.delete(member)
       if (!isNeeded()) return
-      this.#quickDeaths = performance.now() - member.startedMs < SETTLED_MS ? this.#quickDeaths + 1 : 0
+      this.#quickDeaths = member.servedMs() < SETTLED_MS ? this.#quickDeaths + 1 : 0
       const delayMs = delayAfter(this.#quickDeaths)
       const when = delayMs === 0 ? '' : ` in ${delayMs / 1000} s`
       note(this.#io, `${member.name} ended (${endingText(ending)}); another one takes its place${when}.`)
