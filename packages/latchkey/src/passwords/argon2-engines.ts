@@ -52,8 +52,9 @@ const works = (argon2: Argon2) =>
   )
 
 /**
- * On Linux a thread can have a priority of its own: the event loop, which answers everybody, goes before the hashes.
- * Elsewhere the whole process would be slowed.
+ * On Linux a thread can have a priority of its own: where it shares a core with the event loop, which answers everybody,
+ * it gets a quarter of it. Elsewhere the whole process would be slowed. More than 5 made nobody's answers quicker, and
+ * gives the hashes less beside other programs.
  */
 const NICENESS = 5
 
