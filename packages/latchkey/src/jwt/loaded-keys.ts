@@ -25,6 +25,8 @@ export class LoadedKeys {
   #keys: ReadonlyMap<string, LoadedKey> = new Map()
   #isStale = true
   #loading: Promise<void> | undefined
+  /** The reading after that one, for those who came when it had begun. */
+  #following: Promise<void> | undefined
   #nextEndMs = Number.POSITIVE_INFINITY
   #readAtMs = Number.NEGATIVE_INFINITY
 
@@ -37,12 +39,21 @@ export class LoadedKeys {
     })
   }
 
-  /** Makes what follows as the store has it at this moment. Undefined: it is already. */
+  /**
+   * Makes what follows as the store has it at this moment. Undefined: it is already. Each caller waits for one reading that
+   * begins after its call, and for no more: where a feed cannot say what it missed, every call makes the keys stale.
+   */
   ready(): Promise<void> | undefined {
     this.#store.changes.catchUp()
-    // Who comes while it is being read waits too: what is in memory is known to be old.
-    if (this.#isStale) this.#loading ??= this.#load()
-    return this.#loading
+    if (!this.#isStale) return this.#loading
+    if (this.#loading === undefined) return this.#load()
+    this.#following ??= this.#loading
+      .catch(() => undefined)
+      .then(() => {
+        this.#following = undefined
+        return this.#loading ?? (this.#isStale ? this.#load() : undefined)
+      })
+    return this.#following
   }
 
   /**
@@ -89,19 +100,22 @@ export class LoadedKeys {
     return true
   }
 
-  async #load(): Promise<void> {
+  #load(): Promise<void> {
+    // Set again by a change that comes while this reads.
+    this.#isStale = false
+    this.#readAtMs = this.#clock.nowMs()
+    this.#loading = this.#read().finally(() => {
+      this.#loading = undefined
+    })
+    return this.#loading
+  }
+
+  async #read(): Promise<void> {
     try {
-      while (this.#isStale) {
-        // Set again by a change that comes while this reads.
-        this.#isStale = false
-        this.#readAtMs = this.#clock.nowMs()
-        this.#take(await this.#store.keys.list())
-      }
+      this.#take(await this.#store.keys.list())
     } catch (error) {
       this.#isStale = true
       throw error
-    } finally {
-      this.#loading = undefined
     }
   }
 
