@@ -3,8 +3,9 @@ import { LatchkeyError } from '../errors.js'
 import { parseAllowedAddresses } from '../tokens/allowed-addresses.js'
 import { parseScopes } from '../tokens/scopes.js'
 import type { ListedToken, SecretUse, Token } from '../tokens/token.js'
+import type { IssueOptions } from '../tokens/token-issuer.js'
 import type { TokenPolicy } from '../tokens/token-policy.js'
-import type { IssuedToken, IssueOptions, RotateOptions } from '../tokens/token-service.js'
+import type { IssuedToken, RotateOptions } from '../tokens/token-service.js'
 import { type BodyFields, readBodyFields } from '../views/body-fields.js'
 
 /** What a caller may say about a new token; what it leaves out is the policy's to say. */

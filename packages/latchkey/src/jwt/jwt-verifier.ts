@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
 import { isLatchkeyError, type LatchkeyError } from '../errors.js'
 import type { Identity, User, UserId } from '../identity.js'
-import type { JwtState, Store, UserSource } from '../stores/store.js'
+import type { JwtState, Store, UserRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import { checkClaims, checkExpiry, checkJti, checkTokenType } from './claims.js'
 import { frozen } from './json-object.js'
@@ -50,7 +50,7 @@ export class JwtVerifier {
   readonly #store: Store
   readonly #users: UserSource
   readonly #clock: Clock
-  readonly #cache: JwtCache
+  readonly #cache: JwtCache | null
 
   constructor({ options, keys, payloads, store, users, clock, cacheEntries }: JwtVerifierOptions) {
     this.#options = options
@@ -59,14 +59,21 @@ export class JwtVerifier {
     this.#store = store
     this.#users = users
     this.#clock = clock
-    this.#cache = new JwtCache(cacheEntries)
-    store.changes.subscribe((change) => this.#cache.apply(change))
+    this.#cache = cacheEntries === 0 ? null : new JwtCache(cacheEntries)
+    store.changes.subscribe((change) => this.#cache?.apply(change))
   }
 
   /** See `JwtService.verify`. `mayHaveEnded`: whether it was revoked is for the caller to find out. */
   async verify(token: string, { mayHaveEnded = false } = {}): Promise<VerifiedJwt> {
-    const claims = await this.#decode(token)
-    const notBefore = await this.#requireLive(claims, mayHaveEnded)
+    const decoded = this.#decode(token)
+    const claims = decoded instanceof Promise ? await decoded : decoded
+    let notBefore: Date | null = null
+    // A token without an id cannot have been revoked, and is refused for that below.
+    if (Object.hasOwn(claims, this.#options.jtiClaim)) {
+      const state = await this.#stateOf(claims)
+      requireLive(claims, state, mayHaveEnded)
+      notBefore = state.notBefore
+    }
     this.#requireClaims(claims)
     return { claims, notBefore }
   }
@@ -112,14 +119,16 @@ export class JwtVerifier {
     types: readonly JwtType[],
     origin: JwtUserOrigin,
   ): Identity<JwtClaims> | Promise<Identity<JwtClaims>> {
-    if (this.#keys.catchUp()) this.#cache.apply({ kind: 'keys' })
+    const hasNewEnd = this.#keys.catchUp()
+    if (this.#cache === null) return this.#authenticateCold(token, types, origin, '')
+    if (hasNewEnd) this.#cache.apply({ kind: 'keys' })
     const key = hash('sha256', `${origin} ${types.join()} ${token}`, 'base64')
     const cached = this.#cache.get(key, this.#times())
     return cached ?? this.#authenticateCold(token, types, origin, key)
   }
 
   forgetUser(userId: UserId): void {
-    this.#cache.apply({ kind: 'user', userId })
+    this.#cache?.apply({ kind: 'user', userId })
   }
 
   async #authenticateCold(
@@ -128,19 +137,27 @@ export class JwtVerifier {
     origin: JwtUserOrigin,
     key: string,
   ): Promise<Identity<JwtClaims>> {
-    const epoch = this.#cache.epoch
-    const claims = await this.#firstThatFits(token, types)
+    const epoch = this.#cache?.epoch ?? 0
+    const claims = this.#ofOneOf(types, await this.#verifyForAll(types, token))
     const user = origin === 'stored' ? await this.#storedUser(claims) : this.#claimedUser(claims)
     // One object for all requests with this token.
     const identity = Object.freeze({ user, auth: frozen(claims) })
-    const userIds = [user.id, ...this.#payloads.userIdsOf(claims)]
-    this.#cache.set(
-      key,
-      identity,
-      { userIds, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) },
-      epoch,
-    )
+    if (this.#cache !== null) {
+      const userIds = [user.id, ...this.#payloads.userIdsOf(claims)]
+      const facts = { userIds, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) }
+      this.#cache.set(key, identity, facts, epoch)
+    }
     return identity
+  }
+
+  /** A refusal that has nothing to do with the type is what each of them says. */
+  async #verifyForAll(types: readonly JwtType[], token: string): Promise<VerifiedJwt> {
+    try {
+      return await this.verify(token)
+    } catch (error) {
+      if (!isLatchkeyError(error, 'authentication_failed')) throw error
+      throw refusedByAll(types.map((type) => [type, error] as const))
+    }
   }
 
   async #storedUser(claims: JwtClaims): Promise<User> {
@@ -158,61 +175,51 @@ export class JwtVerifier {
     return tokenUser(this.#payloads.userIdOf(claims) ?? claim, claims, more)
   }
 
-  async #findUser(claims: JwtClaims) {
+  #findUser(claims: JwtClaims): Promise<UserRecord | null> {
     const userId = this.#payloads.userIdOf(claims)
-    return userId === null ? null : this.#users.findById(userId)
+    return userId === null ? Promise.resolve(null) : this.#users.findById(userId)
   }
 
-  /** simplejwt's AUTH_TOKEN_CLASSES: each type is tried, and the refusal names what each of them said. */
-  async #firstThatFits(token: string, types: readonly JwtType[]): Promise<JwtClaims> {
+  /** simplejwt's AUTH_TOKEN_CLASSES: the claims, if the token is of one of the types. The refusal names each of them. */
+  #ofOneOf(types: readonly JwtType[], { claims }: VerifiedJwt): JwtClaims {
     const tries: Array<readonly [JwtType, LatchkeyError]> = []
     for (const type of types) {
-      try {
-        return (await this.verifyType(token, type)).claims
-      } catch (error) {
-        if (!isLatchkeyError(error, 'authentication_failed')) throw error
-        tries.push([type, error])
-      }
+      const fault = checkTokenType(claims, this.#options.tokenTypeClaim, type)
+      if (fault === undefined) return claims
+      tries.push([type, refused(fault)])
     }
     throw refusedByAll(tries)
   }
 
-  async #decode(token: string): Promise<JwtClaims> {
-    const { audience, issuer } = this.#options
+  /** What the keys of this moment signed, and its times, issuer and audience. A promise only where a key is fetched. */
+  #decode(token: string): JwtClaims | Promise<JwtClaims> {
     try {
-      const { payload } = await this.#keys.verify(token)
-      const result = checkClaims(payload, {
-        ...this.#times(),
-        audience: audience ?? undefined,
-        issuer: issuer ?? undefined,
-      })
-      if (result !== 'ok') throw refused(result)
-      return payload
+      const verified = this.#keys.verify(token)
+      if (!(verified instanceof Promise)) return this.#timely(verified.payload)
+      return verified.then(({ payload }) => this.#timely(payload)).catch(refuseInvalid)
     } catch (error) {
-      throw error instanceof JwsError ? refused('invalid') : error
+      return refuseInvalid(error)
     }
   }
 
-  /**
-   * Returns since when tokens of the user count. A token without an id cannot have been revoked, and is refused for
-   * that next.
-   */
-  async #requireLive(payload: JwtClaims, mayHaveEnded: boolean): Promise<Date | null> {
-    const { jtiClaim } = this.#options
-    if (!Object.hasOwn(payload, jtiClaim)) return null
-    const { known, notBefore } = await this.#stateOf(payload)
-    if (known === 'ended' && !mayHaveEnded) throw refused('blacklisted')
-    if (known === null && notBefore !== null && secondsOf(payload.iat) * 1000 <= notBefore.getTime()) {
-      throw refused('blacklisted')
-    }
-    return notBefore
+  #timely(payload: JwtClaims): JwtClaims {
+    const { audience, issuer } = this.#options
+    const rules = { ...this.#times(), audience: audience ?? undefined, issuer: issuer ?? undefined }
+    const result = checkClaims(payload, rules)
+    if (result !== 'ok') throw refused(result)
+    return payload
   }
 
   /** By every id that the user may have: one statement, unless the claim is a text. */
-  async #stateOf(payload: JwtClaims): Promise<JwtState> {
+  #stateOf(payload: JwtClaims): Promise<JwtState> {
     const jti = this.#payloads.jtiOf(payload)
     const [userId = '', ...others] = this.#payloads.userIdsOf(payload)
-    let state = await this.#store.jwts.state(jti, userId)
+    const state = this.#store.jwts.state(jti, userId)
+    return others.length === 0 ? state : this.#latestState(jti, others, state)
+  }
+
+  async #latestState(jti: string, others: readonly UserId[], first: Promise<JwtState>): Promise<JwtState> {
+    let state = await first
     for (const other of others) {
       const { known, notBefore } = await this.#store.jwts.state(jti, other)
       const isLater = (notBefore?.getTime() ?? -Infinity) > (state.notBefore?.getTime() ?? -Infinity)
@@ -229,4 +236,14 @@ export class JwtVerifier {
   #times() {
     return { nowSeconds: this.#clock.nowMs() / 1000, leewaySeconds: this.#options.leewaySeconds }
   }
+}
+
+function requireLive(claims: JwtClaims, { known, notBefore }: JwtState, mayHaveEnded: boolean): void {
+  const isFromBefore = notBefore !== null && secondsOf(claims.iat) * 1000 <= notBefore.getTime()
+  if ((known === 'ended' && !mayHaveEnded) || (known === null && isFromBefore)) throw refused('blacklisted')
+}
+
+/** What is wrong with a signature is for nobody to know. */
+function refuseInvalid(error: unknown): never {
+  throw error instanceof JwsError ? refused('invalid') : error
 }

@@ -8,19 +8,11 @@ import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
 import type { User, UserId } from '../identity.js'
 import type { Store, TokenFilter, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
-import { toUser } from '../users/user.js'
-import { parseAllowedAddresses } from './allowed-addresses.js'
-import { isSubset, parseScopes } from './scopes.js'
+import { SealedSecrets } from './sealed-secrets.js'
 import { type ListedToken, type Token, toListedToken, toToken } from './token.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from './token-digest.js'
-import {
-  AUTHTOKEN,
-  hintOf,
-  newSecretText,
-  ownedScopes,
-  policyTable,
-  type TokenPolicy,
-} from './token-policy.js'
+import { expiryOf, type IssueOptions, idOf, TokenIssuer, type TokenWishes } from './token-issuer.js'
+import { AUTHTOKEN, hintOf, newSecretText, policyTable, type TokenPolicy } from './token-policy.js'
 import { TokenSecret } from './token-secret.js'
 import { type Caller, type TokenIdentity, TokenVerifier } from './token-verifier.js'
 
@@ -39,21 +31,6 @@ export interface TokenServiceOptions {
   readonly onTrouble?: (error: unknown) => void
   /** Verified tokens kept in memory; twice as many at the most. 0 switches the cache off. Default is 50,000. */
   readonly cacheEntries?: number
-}
-
-export interface IssueOptions {
-  /** Whose token. */
-  readonly user: User | UserId
-  /** Name of the policy. Default is `authtoken`. */
-  readonly policy?: string
-  /** A label for people. Default is none. */
-  readonly name?: string
-  /** Lifetime in seconds, null for ever. Default is the policy's. */
-  readonly ttlSeconds?: number | null
-  /** What it may be used for, never more than its owner; null: whatever its owner may. Default is null. */
-  readonly scopes?: readonly string[] | null
-  /** Addresses and CIDR ranges it may come from; null: any. Default is null. */
-  readonly allowedAddresses?: readonly string[] | null
 }
 
 export interface RotateOptions {
@@ -95,10 +72,10 @@ const MAX_FLUSH_SECONDS = 86_400
 
 export class TokenService {
   readonly #store: Store
-  readonly #users: UserSource
-  readonly #keyring: Keyring
   readonly #clock: Clock
   readonly #policies: ReadonlyMap<string, TokenPolicy>
+  readonly #issuer: TokenIssuer
+  readonly #sealed: SealedSecrets
   readonly #verifier: TokenVerifier
 
   constructor(options: TokenServiceOptions) {
@@ -107,10 +84,10 @@ export class TokenService {
     if (!(flushSeconds > 0 && flushSeconds <= MAX_FLUSH_SECONDS))
       throw new TypeError(`lastUsedFlushSeconds: must be above 0, and at most ${MAX_FLUSH_SECONDS}`)
     this.#store = store
-    this.#users = users
-    this.#keyring = keyring
     this.#clock = clock
     this.#policies = policyTable(options.policies ?? [])
+    this.#issuer = new TokenIssuer({ store, users, keyring, clock })
+    this.#sealed = new SealedSecrets(store.tokens, keyring)
     this.#verifier = new TokenVerifier({
       store,
       users,
@@ -146,11 +123,11 @@ export class TokenService {
     }
     for (;;) {
       const text = newSecretText(policy)
-      const { kind, token } = await this.#insert(policy, options, text, policy.limitPerUser)
+      const { kind, token } = await this.#issuer.insert(policy, options, text, policy.limitPerUser)
       if (kind === 'created') return { token: toToken(token), secret: new TokenSecret(text), created: true }
       const { id, expiresAt } = token
       if (expiresAt === null || expiresAt.getTime() > this.#clock.nowMs()) {
-        return { token: toToken(token), secret: this.#unseal(token), created: false }
+        return { token: toToken(token), secret: this.#sealed.open(token), created: false }
       }
       await this.#verifier.deleteExpired({ id })
     }
@@ -213,7 +190,7 @@ export class TokenService {
       expected: record.digest,
       digest,
       hint: hintOf(policy, text),
-      sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
+      sealed: policy.shownAgain ? this.#sealed.seal(text, digest) : null,
       ...(ttlSeconds !== undefined && { expiresAt: expiryOf(policy, ttlSeconds, nowMs) }),
       previousEndsAt: new Date(nowMs + overlapSeconds * 1000),
     })
@@ -244,29 +221,18 @@ export class TokenService {
    * Changes what a token is called, may be used for, and where from. It counts from the moment this resolves. False when
    * there is no such token. Throws `invalid` as `issue` does.
    */
-  async update(
-    token: Token | number,
-    changes: Pick<IssueOptions, 'name' | 'scopes' | 'allowedAddresses' | 'ttlSeconds'>,
-  ): Promise<boolean> {
+  async update(token: Token | number, changes: TokenWishes): Promise<boolean> {
     const record = await this.#findLive(token)
     if (record === null) return false
     const policy = this.#policy(record.policy)
-    const { name, scopes, allowedAddresses, ttlSeconds } = changes
-    return this.#store.tokens.update(record.id, {
-      ...(name !== undefined && { name }),
-      ...(scopes !== undefined && { scopes: await this.#checkedScopes(policy, record.userId, scopes) }),
-      ...(allowedAddresses !== undefined && {
-        allowedAddresses: allowedAddresses && parseAllowedAddresses(allowedAddresses),
-      }),
-      ...(ttlSeconds !== undefined && { expiresAt: expiryOf(policy, ttlSeconds, this.#clock.nowMs()) }),
-    })
+    return this.#store.tokens.update(record.id, await this.#issuer.changes(policy, record, changes))
   }
 
   /** The secret of a token whose policy shows it again. Throws `not_found`; `sealing_key_missing` if it cannot be opened. */
   async reveal(token: Token | number): Promise<TokenSecret> {
     const record = await this.#store.tokens.findById(idOfToken(token))
     if (record === null) throw new LatchkeyError('not_found')
-    return this.#unseal(record)
+    return this.#sealed.open(record)
   }
 
   /** The token with this id, or null. */
@@ -313,24 +279,8 @@ export class TokenService {
    * Seals everything under the newest key again, after which older secrets can go. Safe to stop, to repeat, and to run
    * beside servers. Returns how many tokens were sealed anew and how many no secret at hand could open.
    */
-  async reseal(): Promise<{ readonly resealed: number; readonly unopened: number }> {
-    let resealed = 0
-    let unopened = 0
-    for (let afterId = 0; ; ) {
-      const records = await this.#store.tokens.list({}, { afterId, limit: 500 })
-      for (const record of records) {
-        afterId = record.id
-        if (record.sealed === null || this.#keyring.isNewest(record.sealed)) continue
-        try {
-          const sealed = this.#keyring.seal(this.#unseal(record).reveal(), record.digest)
-          if (await this.#store.tokens.reseal(record.id, record.sealed, sealed)) resealed += 1
-        } catch (error) {
-          if (!(error instanceof LatchkeyError) || error.code !== 'sealing_key_missing') throw error
-          unopened += 1
-        }
-      }
-      if (records.length === 0) return { resealed, unopened }
-    }
+  reseal(): Promise<{ readonly resealed: number; readonly unopened: number }> {
+    return this.#sealed.resealAll()
   }
 
   /**
@@ -360,65 +310,15 @@ export class TokenService {
     text: string,
     limitPerUser: number | null,
   ): Promise<IssuedToken> {
-    const { kind, token } = await this.#insert(policy, options, text, limitPerUser)
+    const { kind, token } = await this.#issuer.insert(policy, options, text, limitPerUser)
     if (kind === 'existing') throw new LatchkeyError('token_exists')
     return { token: toToken(token), secret: new TokenSecret(text) }
   }
 
-  async #insert(policy: TokenPolicy, options: IssueOptions, text: string, limitPerUser: number | null) {
-    const { ttlSeconds = policy.ttlSeconds, scopes = null, allowedAddresses = null } = options
-    const digest = digestBytes(digestKey(text))
-    const nowMs = this.#clock.nowMs()
-    const userId = idOf(options.user)
-    const inserted = await this.#store.tokens.insertOrGet({
-      policy: policy.name,
-      userId,
-      digest,
-      hint: hintOf(policy, text),
-      sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
-      name: options.name ?? '',
-      scopes: await this.#checkedScopes(policy, userId, scopes),
-      allowedAddresses: allowedAddresses && parseAllowedAddresses(allowedAddresses),
-      createdAt: new Date(nowMs),
-      expiresAt: expiryOf(policy, ttlSeconds, nowMs),
-      onePerUser: policy.onePerUser,
-      limitPerUser,
-    })
-    switch (inserted.kind) {
-      case 'created':
-      case 'existing':
-        return inserted
-      case 'limit_reached':
-        throw new LatchkeyError('token_limit_reached')
-      case 'digest_taken':
-        throw new LatchkeyError('token_exists')
-      case 'no_user':
-        throw new LatchkeyError('not_found')
-    }
-  }
-
-  /** Scopes that are ones, and no more than the owner has. */
-  async #checkedScopes(
-    policy: TokenPolicy,
-    userId: UserId,
-    scopes: readonly string[] | null,
-  ): Promise<readonly string[] | null> {
-    if (scopes === null) return null
-    const parsed = parseScopes(scopes, policy.isKnownScope ?? undefined)
-    if (policy.ownerScopes === null) return parsed
-    const record = await this.#users.findById(userId)
-    if (record === null) throw new LatchkeyError('not_found')
-    if (!isSubset(parsed, ownedScopes(policy, toUser(record)))) {
-      throw new LatchkeyError('invalid', {
-        fields: { scopes: ['The owner does not have all of these scopes.'] },
-      })
-    }
-    return parsed
-  }
-
   /** With their uses; those that this process has only counted so far are written first. */
   async #listed(records: readonly TokenRecord[]): Promise<readonly ListedToken[]> {
-    await this.#verifier.flushUses()
+    // What cannot be written now is kept and tried again; it does not keep anybody from reading.
+    await this.#verifier.flushUses().catch(() => undefined)
     const uses = new Map<number, TokenUse[]>()
     // A statement has room for so many ids only.
     for (let from = 0; from < records.length; from += 500) {
@@ -439,12 +339,6 @@ export class TokenService {
     return expiresAtMs > this.#clock.nowMs() ? record : null
   }
 
-  #unseal(record: TokenRecord): TokenSecret {
-    if (record.sealed === null)
-      throw new TypeError(`token: policy ${record.policy} never shows a secret again`)
-    return new TokenSecret(this.#keyring.unseal(record.sealed, record.digest))
-  }
-
   #policy(name: string = AUTHTOKEN.name): TokenPolicy {
     const policy = this.#policies.get(name)
     if (policy === undefined) {
@@ -454,23 +348,8 @@ export class TokenService {
   }
 }
 
-function idOf(user: User | UserId): UserId {
-  return typeof user === 'object' ? user.id : user
-}
-
 function idOfToken(token: Token | number): number {
   return typeof token === 'number' ? token : token.id
-}
-
-/** When a token ends that is given this lifetime now; null: never. */
-function expiryOf({ maxTtlSeconds }: TokenPolicy, ttlSeconds: number | null, nowMs: number): Date | null {
-  if (ttlSeconds !== null && !Number.isFinite(ttlSeconds))
-    throw new TypeError('ttlSeconds: must be a number or null')
-  if (maxTtlSeconds !== null && (ttlSeconds === null || ttlSeconds > maxTtlSeconds)) {
-    const message = `Ensure that the token ends within ${maxTtlSeconds} seconds.`
-    throw new LatchkeyError('invalid', { fields: { expires_in: [message] } })
-  }
-  return ttlSeconds === null ? null : new Date(nowMs + ttlSeconds * 1000)
 }
 
 function filterOf({ user, policy, hint }: TokenSelection): TokenFilter {

@@ -1,0 +1,137 @@
+/** The rules under which tokens are issued and changed: scopes, addresses, lifetimes, limits. A part of the token service. */
+import type { Clock } from '../clock.js'
+import type { Keyring } from '../crypto/keyring.js'
+import { LatchkeyError } from '../errors.js'
+import type { User, UserId } from '../identity.js'
+import type { Store, TokenChanges, TokenRecord, UserSource } from '../stores/store.js'
+import { toUser } from '../users/user.js'
+import { parseAllowedAddresses } from './allowed-addresses.js'
+import { isSubset, parseScopes } from './scopes.js'
+import { digestBytes, digestKey } from './token-digest.js'
+import { hintOf, ownedScopes, type TokenPolicy } from './token-policy.js'
+
+export interface TokenIssuerOptions {
+  readonly store: Store
+  readonly users: UserSource
+  readonly keyring: Keyring
+  readonly clock: Clock
+}
+
+export interface IssueOptions {
+  /** Whose token. */
+  readonly user: User | UserId
+  /** Name of the policy. Default is `authtoken`. */
+  readonly policy?: string
+  /** A label for people. Default is none. */
+  readonly name?: string
+  /** Lifetime in seconds, null for ever. Default is the policy's. */
+  readonly ttlSeconds?: number | null
+  /** What it may be used for, never more than its owner; null: whatever its owner may. Default is null. */
+  readonly scopes?: readonly string[] | null
+  /** Addresses and CIDR ranges it may come from; null: any. Default is null. */
+  readonly allowedAddresses?: readonly string[] | null
+}
+
+/** What `TokenService.update` may change. */
+export type TokenWishes = Pick<IssueOptions, 'name' | 'scopes' | 'allowedAddresses' | 'ttlSeconds'>
+
+export class TokenIssuer {
+  readonly #store: Store
+  readonly #users: UserSource
+  readonly #keyring: Keyring
+  readonly #clock: Clock
+
+  constructor({ store, users, keyring, clock }: TokenIssuerOptions) {
+    this.#store = store
+    this.#users = users
+    this.#keyring = keyring
+    this.#clock = clock
+  }
+
+  /**
+   * Stores a token with this secret, or finds the one that the user may have. Throws `invalid`, `token_exists`,
+   * `token_limit_reached`, `not_found`.
+   */
+  async insert(policy: TokenPolicy, options: IssueOptions, text: string, limitPerUser: number | null) {
+    const { ttlSeconds = policy.ttlSeconds, scopes = null, allowedAddresses = null } = options
+    const digest = digestBytes(digestKey(text))
+    const nowMs = this.#clock.nowMs()
+    const userId = idOf(options.user)
+    const inserted = await this.#store.tokens.insertOrGet({
+      policy: policy.name,
+      userId,
+      digest,
+      hint: hintOf(policy, text),
+      sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
+      name: options.name ?? '',
+      scopes: await this.#checkedScopes(policy, userId, scopes),
+      allowedAddresses: allowedAddresses && parseAllowedAddresses(allowedAddresses),
+      createdAt: new Date(nowMs),
+      expiresAt: expiryOf(policy, ttlSeconds, nowMs),
+      onePerUser: policy.onePerUser,
+      limitPerUser,
+    })
+    switch (inserted.kind) {
+      case 'created':
+      case 'existing':
+        return inserted
+      case 'limit_reached':
+        throw new LatchkeyError('token_limit_reached')
+      case 'digest_taken':
+        throw new LatchkeyError('token_exists')
+      case 'no_user':
+        throw new LatchkeyError('not_found')
+    }
+  }
+
+  /** What a change of these means for the row. Throws `invalid`, `not_found`. */
+  async changes(policy: TokenPolicy, { userId }: TokenRecord, wishes: TokenWishes): Promise<TokenChanges> {
+    const { name, scopes, allowedAddresses, ttlSeconds } = wishes
+    return {
+      ...(name !== undefined && { name }),
+      ...(scopes !== undefined && { scopes: await this.#checkedScopes(policy, userId, scopes) }),
+      ...(allowedAddresses !== undefined && {
+        allowedAddresses: allowedAddresses && parseAllowedAddresses(allowedAddresses),
+      }),
+      ...(ttlSeconds !== undefined && { expiresAt: expiryOf(policy, ttlSeconds, this.#clock.nowMs()) }),
+    }
+  }
+
+  /** Scopes that are ones, and no more than the owner has. */
+  async #checkedScopes(
+    policy: TokenPolicy,
+    userId: UserId,
+    scopes: readonly string[] | null,
+  ): Promise<readonly string[] | null> {
+    if (scopes === null) return null
+    const parsed = parseScopes(scopes, policy.isKnownScope ?? undefined)
+    if (policy.ownerScopes === null) return parsed
+    const record = await this.#users.findById(userId)
+    if (record === null) throw new LatchkeyError('not_found')
+    if (!isSubset(parsed, ownedScopes(policy, toUser(record)))) {
+      throw new LatchkeyError('invalid', {
+        fields: { scopes: ['The owner does not have all of these scopes.'] },
+      })
+    }
+    return parsed
+  }
+}
+
+export function idOf(user: User | UserId): UserId {
+  return typeof user === 'object' ? user.id : user
+}
+
+/** When a token ends that is given this lifetime now; null: never. */
+export function expiryOf(
+  { maxTtlSeconds }: TokenPolicy,
+  ttlSeconds: number | null,
+  nowMs: number,
+): Date | null {
+  if (ttlSeconds !== null && !Number.isFinite(ttlSeconds))
+    throw new TypeError('ttlSeconds: must be a number or null')
+  if (maxTtlSeconds !== null && (ttlSeconds === null || ttlSeconds > maxTtlSeconds)) {
+    const message = `Ensure that the token ends within ${maxTtlSeconds} seconds.`
+    throw new LatchkeyError('invalid', { fields: { expires_in: [message] } })
+  }
+  return ttlSeconds === null ? null : new Date(nowMs + ttlSeconds * 1000)
+}
