@@ -128,14 +128,10 @@ export { throttleScope } from './throttles/scoped.js'
 export type { Throttle, ThrottledRequest } from './throttles/throttle.js'
 export type { ListedToken, SecretUse, Token } from './tokens/token.js'
 export { isWellFormed, type SecretFormat, secretFormat } from './tokens/token-format.js'
+export type { IssueOptions } from './tokens/token-issuer.js'
 export { AUTHTOKEN, type TokenPolicy, type TokenRenewal } from './tokens/token-policy.js'
 export { TokenSecret } from './tokens/token-secret.js'
-export type {
-  IssuedToken,
-  IssueOptions,
-  TokenPage,
-  TokenService,
-} from './tokens/token-service.js'
+export type { IssuedToken, TokenPage, TokenService } from './tokens/token-service.js'
 export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
 export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
