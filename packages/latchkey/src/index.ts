@@ -66,7 +66,7 @@ export type { PublicJwk } from './jwt/jwks.js'
 export type { JwtCookieOptions } from './jwt/jwt-cookies.js'
 export type { JwtOptions, JwtType, UserDetails } from './jwt/jwt-options.js'
 export type { JwtClaims } from './jwt/jwt-payloads.js'
-export type { JwtIssueOptions, JwtPair, JwtService, RefreshedJwts } from './jwt/jwt-service.js'
+export type { JwtIssueOptions, JwtPage, JwtPair, JwtService, RefreshedJwts } from './jwt/jwt-service.js'
 export {
   type SigningKey,
   type SigningKeyOptions,

@@ -47,6 +47,7 @@ export const LATCHKEY = fileURLToPath(new URL('../bin/latchkey.js', import.meta.
 const PATTERNS: Readonly<Record<string, string>> = {
   '40 hex': '[0-9a-f]{40}',
   '64 hex': '[0-9a-f]{64}',
+  '32 hex': '[0-9a-f]{32}',
   '8 hex': '[0-9a-f]{8}',
   '4 hex': '[0-9a-f]{4}',
   'personal token': 'lk_pat_[0-9A-Za-z]{39}',
@@ -191,6 +192,7 @@ function generalized(line: string): string {
   return line
     .replace(/\b[0-9a-f]{64}\b/g, '<64 hex>')
     .replace(/\b[0-9a-f]{40}\b/g, '<40 hex>')
+    .replace(/\b[0-9a-f]{32}\b/g, '<32 hex>')
     .replace(new RegExp(PATTERNS.time ?? '', 'g'), '<time>')
     .replace(/lk_pat_[0-9A-Za-z]{39}/g, '<personal token>')
     .replace(/lk_pat_…[0-9A-Za-z]{4}/g, 'lk_pat_…<4 letters>')

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.js'
 import type { EmitEvent } from '../events.js'
 import type { Identity, User, UserId } from '../identity.js'
-import type { Store, UserSource } from '../stores/store.js'
+import type { JwtRecord, Store, UserSource } from '../stores/store.js'
 import type { PublicJwk } from './jwks.js'
 import { JwtKeys } from './jwt-keys.js'
 import { type CompleteJwtOptions, completeJwtOptions, type JwtOptions, type JwtType } from './jwt-options.js'
@@ -38,6 +38,13 @@ export interface JwtIssueOptions extends Pick<JwtOptions, 'claims'> {
    * Default: just now, after whatever was revoked before this call.
    */
   readonly sinceMs?: number
+}
+
+/** Which records: of a user, or of all; those after an id, at most so many. */
+export interface JwtPage {
+  readonly user?: User | UserId
+  readonly afterJti?: string
+  readonly limit?: number
 }
 
 /** A pair as simplejwt's login answers it. */
@@ -146,6 +153,21 @@ export class JwtService {
   /** Ends any token by its claims, an access token as well: it is refused from the moment this resolves. */
   async revoke(claims: JwtClaims): Promise<boolean> {
     return this.#store.jwts.revoke(this.#payloads.recordOf(claims), new Date(this.#clock.nowMs()))
+  }
+
+  /** Ends a token that the store knows by its id: one of `list`. False when it does not, or it had ended. */
+  async revokeById(jti: string): Promise<boolean> {
+    const record = await this.#store.jwts.find(jti)
+    return record !== null && this.#store.jwts.revoke(record, new Date(this.#clock.nowMs()))
+  }
+
+  /**
+   * What is known of refresh and sliding tokens, ended ones too, ordered by id: simplejwt's outstanding tokens. Never a
+   * token; access tokens are not noted.
+   */
+  list({ user, ...page }: JwtPage = {}): Promise<readonly JwtRecord[]> {
+    const userId = typeof user === 'object' ? user.id : user
+    return this.#store.jwts.list(userId === undefined ? {} : { userId }, page)
   }
 
   /** Ends everything of a user that was issued until now: logout everywhere. Tells `jwts_revoked`. */

@@ -304,6 +304,11 @@ export interface JwtStore {
   /** Notes issued tokens; one whose `jti` is known is left as it is. */
   insert(records: readonly NewJwtRecord[]): Promise<void>
   find(jti: string): Promise<JwtRecord | null>
+  /** Records of a user, or of all, ordered by `jti` as the store compares texts, those after `afterJti`, at most `limit`. */
+  list(
+    filter: { readonly userId?: UserId },
+    page?: { readonly afterJti?: string; readonly limit?: number },
+  ): Promise<readonly JwtRecord[]>
   /**
    * Exchanges a token for its successor. Of any number of concurrent callers, in any number of processes, one is told
    * `rotated`; the others `repeated` within the grace, else `reused`. Publishes `{ kind: 'jwt' }` for all that ended.

@@ -7,6 +7,7 @@ import { checkCommand } from './commands/check.js'
 import { createUserCommand } from './commands/create-user.js'
 import { drfCreateTokenCommand } from './commands/drf-create-token.js'
 import { flushExpiredTokensCommand } from './commands/flush-expired-tokens.js'
+import { jwtCommand } from './commands/jwt.js'
 import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
 import { secretCommand } from './commands/secret.js'
@@ -63,6 +64,7 @@ function program(io: Io): Command {
   root.commandsGroup('Users and tokens:')
   root.addCommand(userCommand(io))
   root.addCommand(tokenCommand(io))
+  root.addCommand(jwtCommand(io))
   root.commandsGroup("Django's names for some of these:")
   root.addCommand(createUserCommand(io, 'createsuperuser', 'superuser'))
   root.addCommand(createUserCommand(io, 'createuser', 'user'))

@@ -76,6 +76,13 @@ export function jwtStore(connection: Connection, changes: Changes, replica: Repl
   return {
     insert: connection.method((records) => insert(records)),
     find: connection.method((jti) => find(jti)),
+    list: connection.method(async ({ userId }, { afterJti, limit } = {}) => {
+      let query = kysely.selectFrom('jwts').selectAll().orderBy('jti')
+      if (userId !== undefined) query = query.where('user_id', '=', anybody(userId))
+      if (afterJti !== undefined) query = query.where('jti', '>', afterJti)
+      if (limit !== undefined) query = query.limit(limit)
+      return (await connection.query(query.compile())).map(jwtRecord)
+    }),
     rotate: connection.method(async (rotation) => {
       const { presented, now, graceSeconds } = rotation
       const { result, xid } = await connection.transaction(async (transaction) => {

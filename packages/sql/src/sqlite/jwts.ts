@@ -62,6 +62,13 @@ export function jwtStore(connection: Connection, kysely: Kysely<Schema>, changes
       }),
     ),
     find: connection.method(find),
+    list: connection.method(({ userId }, { afterJti, limit } = {}) => {
+      let query = kysely.selectFrom('jwts').selectAll().orderBy('jti')
+      if (userId !== undefined) query = query.where('user_id', '=', userIdColumn(userId))
+      if (afterJti !== undefined) query = query.where('jti', '>', afterJti)
+      if (limit !== undefined) query = query.limit(limit)
+      return connection.query(query.compile()).map(jwtOf)
+    }),
     rotate: connection.method(({ presented, successor, now, graceSeconds }) => {
       let ended: ReadonlyArray<{ readonly jti: string }> = []
       const outcome = connection.immediate((): JwtRotationOutcome => {

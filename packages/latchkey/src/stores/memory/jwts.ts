@@ -27,6 +27,13 @@ export function jwtStore(tables: Tables): JwtStore {
       for (const record of fresh) insert(record)
     }),
     find: method((jti) => copyOf(records.get(jti), copyJwt)),
+    list: method(({ userId }, { afterJti = '', limit = Number.POSITIVE_INFINITY } = {}) =>
+      [...records.values()]
+        .filter((record) => (userId === undefined || record.userId === userId) && record.jti > afterJti)
+        .sort((a, b) => (a.jti < b.jti ? -1 : 1))
+        .slice(0, limit)
+        .map(copyJwt),
+    ),
     rotate: method(({ presented, successor, now, graceSeconds }): JwtRotationOutcome => {
       const isKnown = records.has(presented.jti)
       if (!isKnown && isRevokedSince(presented.userId, presented.issuedAt.getTime())) return { kind: 'ended' }

@@ -29,6 +29,20 @@ export function jwtsContract(promised: Promised): void {
     same(await store.jwts.state('c', 1), { known: null, notBefore: null })
   })
 
+  promised('list is ordered by jti, takes a user, starts after afterJti and ends at limit', async (store) => {
+    const mine = ['9', 'a', 'b', 'c'].map((jti) => record(jti))
+    await store.jwts.insert([...mine].reverse())
+    await store.jwts.insert([record('bb', { userId: 'text' })])
+    const listed = async (...asked: Parameters<typeof store.jwts.list>) =>
+      (await store.jwts.list(...asked)).map(({ jti }) => jti)
+    same(await listed({}), ['9', 'a', 'b', 'bb', 'c'])
+    same(await listed({ userId: 1 }), ['9', 'a', 'b', 'c'])
+    same(await listed({ userId: 1 }, { afterJti: 'a', limit: 1 }), ['b'])
+    same(await listed({ userId: 'text' }), ['bb'])
+    same(await listed({ userId: 2 }), [])
+    same(await store.jwts.list({}, { limit: 1 }), [{ ...record('9'), endedAt: null, successorJti: null }])
+  })
+
   promised('revoke ends a token once, known or not', async (store) => {
     await store.jwts.insert([record('a')])
     for (const jti of ['a', 'unknown']) {
