@@ -1,16 +1,23 @@
 /** Recently verified JWTs in memory: the JWT service asks it before it checks a signature; the change feed empties it. */
+import { type Mark, Marks } from '../cache-marks.js'
 import type { Identity, UserId } from '../identity.js'
 import type { Change } from '../stores/store.js'
 import type { ClaimTimes } from './claims.js'
 import type { JsonObject } from './json-object.js'
 
-interface Entry {
-  readonly identity: Identity<JsonObject>
-  /** Every id that a change may name the user by. */
+/** By what a change may name a token. */
+export interface JwtNames {
+  /** Every id that the user may be named by. */
   readonly userIds: readonly UserId[]
   readonly jti: string
+}
+
+interface Entry {
+  readonly identity: Identity<JsonObject>
   /** The token's `exp`, judged at every use. */
   readonly exp: number
+  readonly users: readonly (readonly [UserId, Mark])[]
+  readonly jti: readonly [string, Mark]
 }
 
 /**
@@ -20,6 +27,8 @@ export class JwtCache {
   readonly #maxEntries: number
   #young = new Map<string, Entry>()
   #old = new Map<string, Entry>()
+  readonly #users = new Marks<UserId>()
+  readonly #jtis = new Marks<string>()
   #epoch = 0
 
   constructor(maxEntries: number) {
@@ -33,33 +42,44 @@ export class JwtCache {
 
   /** Undefined once it has expired: the cold path then refuses it in its own words. */
   get(key: string, { nowSeconds, leewaySeconds }: ClaimTimes): Identity<JsonObject> | undefined {
-    const entry = this.#young.get(key) ?? this.#revive(key)
-    return entry !== undefined && entry.exp > nowSeconds - leewaySeconds ? entry.identity : undefined
+    const entry = this.#young.get(key) ?? this.#recall(key)
+    if (entry === undefined || !isCurrent(entry)) return undefined
+    return entry.exp > nowSeconds - leewaySeconds ? entry.identity : undefined
   }
 
-  set(key: string, identity: Identity<JsonObject>, facts: Omit<Entry, 'identity'>, epoch: number): void {
-    if (epoch === this.#epoch && this.#maxEntries > 0) this.#put(key, { identity, ...facts })
+  set(key: string, identity: Identity<JsonObject>, exp: number, names: JwtNames, epoch: number): void {
+    if (epoch !== this.#epoch) return
+    const markOf = <Name>(marks: Marks<Name>, name: Name) =>
+      [name, marks.find(name) ?? { current: true }] as const
+    const users = [...new Set(names.userIds)].map((userId) => markOf(this.#users, userId))
+    this.#put(key, { identity, exp, users, jti: markOf(this.#jtis, names.jti) })
   }
 
-  /** Drops what a change names. Changes are rare beside verifications: one walk over what is held. */
+  /** Drops what a change names. */
   apply(change: Change): void {
     if (change.kind === 'token') return
     this.#epoch += 1
-    if (change.kind === 'all' || change.kind === 'keys') {
-      this.#young = new Map()
-      this.#old = new Map()
-      return
-    }
-    const isNamed = (entry: Entry) =>
-      change.kind === 'user' ? entry.userIds.includes(change.userId) : entry.jti === change.jti
-    for (const generation of [this.#young, this.#old]) {
-      for (const [key, entry] of generation) if (isNamed(entry)) generation.delete(key)
+    switch (change.kind) {
+      case 'user':
+        this.#users.forget(change.userId)
+        return
+      case 'jwt':
+        this.#jtis.forget(change.jti)
+        return
+      case 'keys':
+      case 'all':
+        this.#young = new Map()
+        this.#old = new Map()
+        this.#users.clear()
+        this.#jtis.clear()
     }
   }
 
-  #revive(key: string): Entry | undefined {
+  #recall(key: string): Entry | undefined {
     const entry = this.#old.get(key)
-    if (entry !== undefined) this.#put(key, entry)
+    if (entry === undefined || !isCurrent(entry)) return undefined
+    this.#old.delete(key)
+    this.#put(key, entry)
     return entry
   }
 
@@ -67,7 +87,15 @@ export class JwtCache {
     if (this.#young.size >= this.#maxEntries) {
       this.#old = this.#young
       this.#young = new Map()
+      this.#users.turn()
+      this.#jtis.turn()
     }
     this.#young.set(key, entry)
+    for (const [userId, mark] of entry.users) this.#users.keep(userId, mark)
+    this.#jtis.keep(...entry.jti)
   }
+}
+
+function isCurrent({ users, jti }: Entry): boolean {
+  return jti[1].current && users.every(([, mark]) => mark.current)
 }

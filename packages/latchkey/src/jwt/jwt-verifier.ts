@@ -144,8 +144,8 @@ export class JwtVerifier {
     const identity = Object.freeze({ user, auth: frozen(claims) })
     if (this.#cache !== null) {
       const userIds = [user.id, ...this.#payloads.userIdsOf(claims)]
-      const facts = { userIds, jti: this.#payloads.jtiOf(claims), exp: Number(claims.exp) }
-      this.#cache.set(key, identity, facts, epoch)
+      const names = { userIds, jti: this.#payloads.jtiOf(claims) }
+      this.#cache.set(key, identity, Number(claims.exp), names, epoch)
     }
     return identity
   }

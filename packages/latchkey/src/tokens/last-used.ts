@@ -1,5 +1,6 @@
 /** How much tokens are used: counted in memory on the hot path, written in batches. A part of the token verifier. */
 import type { TokenStore, TokenUse } from '../stores/store.js'
+import { digestBytes } from './token-digest.js'
 
 export interface LastUsedOptions {
   readonly tokens: Pick<TokenStore, 'recordUses'>
@@ -14,7 +15,6 @@ export interface UseTally {
   readonly tokenId: number
   /** The digest as text. */
   readonly key: string
-  readonly digest: Uint8Array
   count: number
   lastUsedMs: number
   lastUsedAddress: string | null
@@ -38,8 +38,8 @@ export class LastUsed {
   }
 
   /** For a secret that was just looked up. */
-  tallyOf(tokenId: number, key: string, digest: Uint8Array): UseTally {
-    return { tokenId, key, digest, count: 0, lastUsedMs: 0, lastUsedAddress: null }
+  tallyOf(tokenId: number, key: string): UseTally {
+    return { tokenId, key, count: 0, lastUsedMs: 0, lastUsedAddress: null }
   }
 
   note(tally: UseTally, nowMs: number, address: string | null): void {
@@ -102,7 +102,7 @@ export class LastUsed {
 }
 
 function takeUse(tally: UseTally): TokenUse {
-  const { tokenId, digest, count, lastUsedMs, lastUsedAddress } = tally
+  const { tokenId, key, count, lastUsedMs, lastUsedAddress } = tally
   tally.count = 0
-  return { tokenId, digest, count, lastUsedAt: new Date(lastUsedMs), lastUsedAddress }
+  return { tokenId, digest: digestBytes(key), count, lastUsedAt: new Date(lastUsedMs), lastUsedAddress }
 }

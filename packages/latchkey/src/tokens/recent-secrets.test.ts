@@ -14,15 +14,15 @@ describe('RecentSecrets', () => {
     expect(recent.get('secret', 30_000)).toBeUndefined()
   })
 
-  it('holds no more than two generations of 4096, and keeps what is in use', () => {
+  it('holds no more than two generations of 8192, and keeps what is in use', () => {
     const recent = new RecentSecrets()
     recent.get('', 0)
     recent.set('used', 'key', 0)
-    for (let number = 0; number < 20_000; number += 1) {
+    for (let number = 0; number < 40_000; number += 1) {
       recent.set(`secret ${number}`, 'key', 1)
       expect(recent.get('used', 1)).toBe('key')
     }
-    expect(recent.size).toBeLessThanOrEqual(2 * 4096)
+    expect(recent.size).toBeLessThanOrEqual(2 * 8192)
     expect(recent.get('secret 0', 1)).toBeUndefined()
   })
 
@@ -33,6 +33,15 @@ describe('RecentSecrets', () => {
     recent.get('', 0)
     recent.get('', 10_000)
     expect(recent.size).toBe(0)
+  })
+
+  it('takes one of eight that are offered, so that who comes often is soon known', () => {
+    const recent = new RecentSecrets()
+    recent.get('', 0)
+    for (let number = 0; number < 8; number += 1) recent.offer('secret', 'key', 0)
+    expect(recent.get('secret', 0)).toBe('key')
+    for (let number = 0; number < 800; number += 1) recent.offer(`secret ${number}`, 'key', 0)
+    expect(recent.size).toBe(101)
   })
 
   it('does not keep long texts', () => {

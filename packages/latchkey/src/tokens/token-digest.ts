@@ -7,17 +7,20 @@ import { hash } from 'node:crypto'
  */
 export const MAX_SECRET_LENGTH = 4096
 
-/** The digest as text: the key of the verified cache. One shot `crypto.hash`, a third of the cost of `createHash`. */
+/**
+ * The digest as text, a character for each byte: the key of the verified cache. One shot `crypto.hash`, a third of the
+ * cost of `createHash`.
+ */
 export function digestKey(secret: string): string {
-  return hash('sha256', secret, 'base64')
+  return hash('sha256', secret, 'binary')
 }
 
 /** The digest as the 32 bytes that stores keep. */
 export function digestBytes(key: string): Uint8Array {
-  return Buffer.from(key, 'base64')
+  return Buffer.from(key, 'latin1')
 }
 
 /** The cache key of stored bytes. */
 export function digestKeyOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64')
+  return Buffer.from(bytes).toString('latin1')
 }

@@ -70,10 +70,9 @@ export class TokenVerifier {
     const key = recent ?? digestKey(secret)
     const verified = this.#cache?.get(key)
     // One that expired in memory is looked up again, so that its row goes too.
-    if (verified === undefined || verified.expiresAtMs <= nowMs)
-      return this.#verifyCold(key, accepted, caller)
+    if (verified === undefined || verified.endsAtMs <= nowMs) return this.#verifyCold(key, accepted, caller)
     const identity = this.#use(key, verified, accepted, caller, nowMs)
-    if (recent === undefined) this.#recent.set(secret, key, nowMs)
+    if (recent === undefined) this.#recent.offer(secret, key, nowMs)
     return identity
   }
 
@@ -117,14 +116,17 @@ export class TokenVerifier {
     caller: Caller | null,
     nowMs: number,
   ): TokenIdentity | Promise<TokenIdentity> {
-    const { identity, expiresAtMs, allows, tally, renewAfterMs } = verified
-    if (expiresAtMs <= nowMs) throw INVALID_TOKEN
+    const { identity, endsAtMs, allows, tracksUse, renewAfterMs } = verified
+    if (endsAtMs <= nowMs) throw INVALID_TOKEN
     if (accepted !== undefined && !accepted.has(identity.auth.policy)) throw INVALID_TOKEN
     if (!identity.user.isActive) throw INACTIVE_USER
-    if (allows !== null || tally !== null) {
+    if (allows !== null || tracksUse) {
       const address = caller?.clientAddress ?? null
       if (allows !== null && (address === null || !allows(address))) throw INVALID_TOKEN
-      if (tally !== null) this.#lastUsed.note(tally, nowMs, address)
+      if (tracksUse) {
+        verified.tally ??= this.#lastUsed.tallyOf(identity.auth.id, key)
+        this.#lastUsed.note(verified.tally, nowMs, address)
+      }
     }
     return nowMs > renewAfterMs ? this.#renew(key, identity) : identity
   }
@@ -148,13 +150,15 @@ export class TokenVerifier {
     // A policy that is not registered here may have rules that would narrow the token.
     const policy = policies.get(token.policy)
     if (policy === undefined) throw INVALID_TOKEN
-    const endsAtMs = key === digestKeyOf(token.digest) ? expiresAtMs : (token.previous?.endsAt.getTime() ?? 0)
+    const secretEndsAtMs =
+      key === digestKeyOf(token.digest) ? expiresAtMs : (token.previous?.endsAt.getTime() ?? 0)
     const verified: VerifiedToken = {
       identity: Object.freeze({ user, auth: cappedToken(toToken(token), user, policy) }),
-      expiresAtMs: Math.min(expiresAtMs, endsAtMs),
+      endsAtMs: Math.min(expiresAtMs, secretEndsAtMs),
       renewAfterMs: renewAfterMs(policy, token),
       allows: token.allowedAddresses && addressMatcher(token.allowedAddresses),
-      tally: policy.tracksUse ? this.#lastUsed.tallyOf(token.id, key, digestBytes(key)) : null,
+      tracksUse: policy.tracksUse,
+      tally: null,
     }
     this.#cache?.set(key, verified, epoch)
     return verified
@@ -172,7 +176,7 @@ export class TokenVerifier {
     if (renewedMs === null || auth.expiresAt === null) return identity
     await store.tokens.renew(auth.id, auth.expiresAt, new Date(renewedMs))
     const renewed = await this.#lookUp(key)
-    if (renewed.expiresAtMs <= clock.nowMs()) throw INVALID_TOKEN
+    if (renewed.endsAtMs <= clock.nowMs()) throw INVALID_TOKEN
     if (!renewed.identity.user.isActive) throw INACTIVE_USER
     return renewed.identity
   }

@@ -27,7 +27,14 @@ function verified(userId: number, id = userId): VerifiedToken {
     previous: null,
   }
   const never = Number.POSITIVE_INFINITY
-  return { identity: { user, auth }, expiresAtMs: never, renewAfterMs: never, allows: null, tally: null }
+  return {
+    identity: { user, auth },
+    endsAtMs: never,
+    renewAfterMs: never,
+    allows: null,
+    tracksUse: false,
+    tally: null,
+  }
 }
 
 describe('VerifiedCache', () => {
