@@ -2,7 +2,7 @@
  * Reads the header and the payload of a JWT: one JSON object that nobody can read in another way. `jws.ts` calls it; it
  * is stricter than the parser of request bodies, because other programs read the same token.
  */
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 
 /** Far beyond any real claim; recursive code downstream must never meet a deeper value. */
 const MAX_DEPTH = 32
@@ -17,10 +17,11 @@ export type JsonObject = Readonly<Record<string, unknown>>
  */
 export function readJsonObject(segment: string): JsonObject | undefined {
   const bytes = Buffer.from(segment, 'base64url')
-  if (bytes.toString('base64url') !== segment || !isUtf8(bytes)) return undefined
-  const text = bytes.toString('utf8')
+  if (bytes.toString('base64url') !== segment) return undefined
+  const text = textOf(bytes)
+  if (text === undefined) return undefined
   const value = parse(text)
-  return isJsonObject(value) && countNames(value, MAX_DEPTH) === countColons(text) ? value : undefined
+  return isJsonObject(value) && hasColons(text, countNames(value, MAX_DEPTH)) ? value : undefined
 }
 
 /** The same value, which nobody changes any more, however deep. For what `readJsonObject` gave: its depth is bounded. */
@@ -28,6 +29,12 @@ export function frozen<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   for (const member of Object.values(value)) frozen(member)
   return Object.freeze(value)
+}
+
+function textOf(bytes: Buffer): string | undefined {
+  // Nearly all claims are ASCII, which is read in a third of the time.
+  if (isAscii(bytes)) return bytes.toString('latin1')
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }
 
 function parse(text: string): unknown {
@@ -63,8 +70,15 @@ function isExact(value: number): boolean {
 
 const [QUOTE, COLON, BACKSLASH] = [0x22, 0x3a, 0x5c]
 
-/** The colons outside of texts: in valid JSON, one after each name. */
-function countColons(text: string): number {
+/** Whether a JSON text has so many colons outside of its texts, that is, so many names. NaN is no number of names. */
+function hasColons(text: string, names: number): boolean {
+  let colons = 0
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) colons += 1
+  // No fewer than there are names, so none of them is in a text: what most tokens are spared is the walk.
+  return colons === names || countNameColons(text) === names
+}
+
+function countNameColons(text: string): number {
   let colons = 0
   let isText = false
   for (let at = 0; at < text.length; at++) {

@@ -68,7 +68,7 @@ function encode(value: object): string {
 }
 
 /** RFC 7515, 7.1: three segments of base64url without padding. `\w` is its alphabet but for the hyphen. */
-const COMPACT = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /**
  * What a token says, if one of the keys signed it. A key serves tokens of its own algorithm only, and of its own `kid`
@@ -79,16 +79,13 @@ const COMPACT = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/
  */
 export function verifyJws(token: string, keys: JwsKeys, maxLength: number = MAX_TOKEN_LENGTH): VerifiedJws {
   if (token.length > maxLength) throw new JwsError('too_long')
-  const [, headerText, payloadText, signature] = COMPACT.exec(token) ?? []
-  if (headerText === undefined || payloadText === undefined || signature === undefined) {
-    throw new JwsError('malformed')
-  }
-  const header = readHeader(headerText)
-  const signedText = token.slice(0, headerText.length + 1 + payloadText.length)
-  if (!fittingKeys(keys, header).some((key) => isSignature(key, signedText, signature))) {
-    throw new JwsError('signature')
-  }
-  const payload = readJsonObject(payloadText)
+  if (!COMPACT.test(token)) throw new JwsError('malformed')
+  const [payloadAt, signatureAt] = [token.indexOf('.') + 1, token.lastIndexOf('.') + 1]
+  const header = readHeader(token.slice(0, payloadAt - 1))
+  const signedText = token.slice(0, signatureAt - 1)
+  const signature = token.slice(signatureAt)
+  requireSignature(typeof keys === 'function' ? keys(header) : keys, header, signedText, signature)
+  const payload = readJsonObject(token.slice(payloadAt, signatureAt - 1))
   if (payload === undefined) throw new JwsError('payload')
   return { header, payload }
 }
@@ -121,14 +118,24 @@ function parseHeader(segment: string): JwsHeader {
   return { ...header, alg, kid }
 }
 
-function fittingKeys(keys: JwsKeys, header: JwsHeader): readonly VerifyingKey[] {
-  const offered = typeof keys === 'function' ? keys(header) : keys
-  const ofAlgorithm = offered.filter((key) => key.algorithm === header.alg)
-  if (ofAlgorithm.length === 0) throw new JwsError(offered.length === 0 ? 'unknown_key' : 'algorithm')
-  const { kid } = header
-  const fitting = ofAlgorithm.filter((key) => kid === undefined || key.kid === undefined || key.kid === kid)
-  if (fitting.length === 0) throw new JwsError('unknown_key')
-  return fitting
+/** By any key of the token's algorithm and, where both have one, of its `kid`. */
+function requireSignature(
+  offered: readonly VerifyingKey[],
+  { alg, kid }: JwsHeader,
+  text: string,
+  signature: string,
+): void {
+  let fault: JwsFault = offered.length === 0 ? 'unknown_key' : 'algorithm'
+  for (const key of offered) {
+    if (key.algorithm !== alg) continue
+    if (kid !== undefined && key.kid !== undefined && key.kid !== kid) {
+      if (fault === 'algorithm') fault = 'unknown_key'
+      continue
+    }
+    if (isSignature(key, text, signature)) return
+    fault = 'signature'
+  }
+  throw new JwsError(fault)
 }
 
 /**

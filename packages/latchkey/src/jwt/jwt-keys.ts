@@ -82,9 +82,9 @@ export class JwtKeys {
     const unknown: string[] = []
     try {
       return verifyJws(token, ({ kid }) => {
-        const named =
-          kid === undefined ? [] : [...(this.#stored?.find(kid) ?? []), ...(this.#remote?.known(kid) ?? [])]
-        if (kid !== undefined && named.length === 0) unknown.push(kid)
+        if (kid === undefined) return this.#fixed
+        const named = [...(this.#stored?.find(kid) ?? []), ...(this.#remote?.known(kid) ?? [])]
+        if (named.length === 0) unknown.push(kid)
         return [...this.#fixed, ...named]
       })
     } catch (error) {

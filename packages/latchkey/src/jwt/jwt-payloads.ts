@@ -109,8 +109,9 @@ export class JwtPayloads {
    */
   userIdsOf(payload: JwtClaims): readonly UserId[] {
     const claim = payload[this.#options.userIdClaim]
-    const ids = [this.userIdOf(payload), typeof claim === 'string' ? claim : null]
-    return [...new Set(ids)].filter((id) => id !== null)
+    const id = this.userIdOf(payload)
+    if (typeof claim !== 'string' || claim === id) return id === null ? [] : [id]
+    return id === null ? [claim] : [id, claim]
   }
 
   #nowSeconds(): number {

@@ -67,15 +67,9 @@ export class JwtVerifier {
   async verify(token: string, { mayHaveEnded = false } = {}): Promise<VerifiedJwt> {
     const decoded = this.#decode(token)
     const claims = decoded instanceof Promise ? await decoded : decoded
-    let notBefore: Date | null = null
-    // A token without an id cannot have been revoked, and is refused for that below.
-    if (Object.hasOwn(claims, this.#options.jtiClaim)) {
-      const state = await this.#stateOf(claims)
-      requireLive(claims, state, mayHaveEnded)
-      notBefore = state.notBefore
-    }
-    this.#requireClaims(claims)
-    return { claims, notBefore }
+    const state = await this.#stateOf(claims)
+    this.#requireGood(claims, state, mayHaveEnded)
+    return { claims, notBefore: state.notBefore }
   }
 
   /** As `verify`, and of this type. */
@@ -138,7 +132,18 @@ export class JwtVerifier {
     key: string,
   ): Promise<Identity<JwtClaims>> {
     const epoch = this.#cache?.epoch ?? 0
-    const claims = this.#ofOneOf(types, await this.#verifyForAll(types, token))
+    let claims: JwtClaims
+    try {
+      // As `verify` does it, without a promise of its own.
+      const decoded = this.#decode(token)
+      claims = decoded instanceof Promise ? await decoded : decoded
+      this.#requireGood(claims, await this.#stateOf(claims), false)
+    } catch (error) {
+      // What has nothing to do with the type is what each type says.
+      if (!isLatchkeyError(error, 'authentication_failed')) throw error
+      throw refusedByAll(types.map((type) => [type, error] as const))
+    }
+    this.#requireOneOf(types, claims)
     const user = origin === 'stored' ? await this.#storedUser(claims) : this.#claimedUser(claims)
     // One object for all requests with this token.
     const identity = Object.freeze({ user, auth: frozen(claims) })
@@ -150,14 +155,15 @@ export class JwtVerifier {
     return identity
   }
 
-  /** A refusal that has nothing to do with the type is what each of them says. */
-  async #verifyForAll(types: readonly JwtType[], token: string): Promise<VerifiedJwt> {
-    try {
-      return await this.verify(token)
-    } catch (error) {
-      if (!isLatchkeyError(error, 'authentication_failed')) throw error
-      throw refusedByAll(types.map((type) => [type, error] as const))
+  /** simplejwt's AUTH_TOKEN_CLASSES: the refusal tells what each of them said. */
+  #requireOneOf(types: readonly JwtType[], claims: JwtClaims): void {
+    const tries: Array<readonly [JwtType, LatchkeyError]> = []
+    for (const type of types) {
+      const fault = checkTokenType(claims, this.#options.tokenTypeClaim, type)
+      if (fault === undefined) return
+      tries.push([type, refused(fault)])
     }
+    throw refusedByAll(tries)
   }
 
   async #storedUser(claims: JwtClaims): Promise<User> {
@@ -180,17 +186,6 @@ export class JwtVerifier {
     return userId === null ? Promise.resolve(null) : this.#users.findById(userId)
   }
 
-  /** simplejwt's AUTH_TOKEN_CLASSES: the claims, if the token is of one of the types. The refusal names each of them. */
-  #ofOneOf(types: readonly JwtType[], { claims }: VerifiedJwt): JwtClaims {
-    const tries: Array<readonly [JwtType, LatchkeyError]> = []
-    for (const type of types) {
-      const fault = checkTokenType(claims, this.#options.tokenTypeClaim, type)
-      if (fault === undefined) return claims
-      tries.push([type, refused(fault)])
-    }
-    throw refusedByAll(tries)
-  }
-
   /** What the keys of this moment signed, and its times, issuer and audience. A promise only where a key is fetched. */
   #decode(token: string): JwtClaims | Promise<JwtClaims> {
     try {
@@ -203,15 +198,20 @@ export class JwtVerifier {
   }
 
   #timely(payload: JwtClaims): JwtClaims {
-    const { audience, issuer } = this.#options
-    const rules = { ...this.#times(), audience: audience ?? undefined, issuer: issuer ?? undefined }
+    const { audience, issuer, leewaySeconds } = this.#options
+    const nowSeconds = this.#clock.nowMs() / 1000
+    const rules = { nowSeconds, leewaySeconds, audience: audience ?? undefined, issuer: issuer ?? undefined }
     const result = checkClaims(payload, rules)
     if (result !== 'ok') throw refused(result)
     return payload
   }
 
-  /** By every id that the user may have: one statement, unless the claim is a text. */
-  #stateOf(payload: JwtClaims): Promise<JwtState> {
+  /**
+   * By every id that the user may have: one statement, unless the claim is a text. A token without an id cannot have been
+   * revoked, and is refused for that.
+   */
+  #stateOf(payload: JwtClaims): JwtState | Promise<JwtState> {
+    if (!Object.hasOwn(payload, this.#options.jtiClaim)) return NEVER_REVOKED
     const jti = this.#payloads.jtiOf(payload)
     const [userId = '', ...others] = this.#payloads.userIdsOf(payload)
     const state = this.#store.jwts.state(jti, userId)
@@ -228,8 +228,10 @@ export class JwtVerifier {
     return state
   }
 
-  #requireClaims(payload: JwtClaims): void {
-    const fault = checkExpiry(payload, 'exp', this.#times()) ?? checkJti(payload, this.#options.jtiClaim)
+  #requireGood(claims: JwtClaims, { known, notBefore }: JwtState, mayHaveEnded: boolean): void {
+    const isFromBefore = notBefore !== null && secondsOf(claims.iat) * 1000 <= notBefore.getTime()
+    if ((known === 'ended' && !mayHaveEnded) || (known === null && isFromBefore)) throw refused('blacklisted')
+    const fault = checkExpiry(claims, 'exp', this.#times()) ?? checkJti(claims, this.#options.jtiClaim)
     if (fault !== undefined) throw refused(fault)
   }
 
@@ -238,10 +240,7 @@ export class JwtVerifier {
   }
 }
 
-function requireLive(claims: JwtClaims, { known, notBefore }: JwtState, mayHaveEnded: boolean): void {
-  const isFromBefore = notBefore !== null && secondsOf(claims.iat) * 1000 <= notBefore.getTime()
-  if ((known === 'ended' && !mayHaveEnded) || (known === null && isFromBefore)) throw refused('blacklisted')
-}
+const NEVER_REVOKED: JwtState = Object.freeze({ known: null, notBefore: null })
 
 /** What is wrong with a signature is for nobody to know. */
 function refuseInvalid(error: unknown): never {

@@ -128,6 +128,15 @@ describe('addressMatcher', () => {
   })
 })
 
+describe('addressMatcher', () => {
+  it('answers each address by itself, in whatever turns they come', () => {
+    const allows = addressMatcher(['10.0.0.0/8'])
+    const addresses = ['10.1.1.1', '10.1.1.1', '11.1.1.1', '11.1.1.1', '', '10.1.1.1', 'nonsense', '10.1.1.1']
+    expect(addresses.map(allows)).toEqual([true, true, false, false, false, true, false, true])
+    expect(addressMatcher(['0.0.0.0/0'])('')).toBe(false)
+  })
+})
+
 describe('parseAllowedAddresses', () => {
   const invalid = (...messages: readonly string[]) =>
     expect.objectContaining({ code: 'invalid', fields: { allowed_addresses: messages } })

@@ -51,9 +51,14 @@ export type AddressMatcher = (address: string) => boolean
 export function addressMatcher(allowed: readonly string[]): AddressMatcher {
   const ranges = allowed.map(rangeOf).filter((range) => range !== null)
   const [v4, v6] = [ranges.filter(({ isV4 }) => isV4), ranges.filter(({ isV4 }) => !isV4)]
+  // A token comes from the same address most of the time.
+  let last = { address: '', isAllowed: false }
   return (address) => {
+    if (address === last.address) return last.isAllowed
     const words = wordsOf(address)
-    return words !== null && (isMapped(words) ? v4 : v6).some((range) => contains(range, words))
+    const isAllowed = words !== null && (isMapped(words) ? v4 : v6).some((range) => contains(range, words))
+    last = { address, isAllowed }
+    return isAllowed
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { intersectScopes, isScope, isSubset, parseScopes, scopeMatcher } from './scopes.js'
+import { intersectScopes, isScope, isSubset, parseScopes, scopeMatcher, sharedScopes } from './scopes.js'
 
 const NOT_SCOPES = [
   '',
@@ -196,6 +196,28 @@ describe('scopeMatcher, isSubset, intersectScopes', () => {
     )
     expect(intersectScopes(['a:read', '*'], ['a.b:*'])).toEqual(['a.b:read', 'a.b:*'])
     expect(intersectScopes(['a:*'], ['b:*', 'openid'])).toEqual([])
+  })
+})
+
+describe('sharedScopes', () => {
+  it('is one frozen object for lists that say the same', () => {
+    const shared = sharedScopes(['orders:read', 'profile'])
+    expect(shared).toEqual(['orders:read', 'profile'])
+    expect(Object.isFrozen(shared)).toBe(true)
+    expect(sharedScopes(['orders:read', 'profile'])).toBe(shared)
+  })
+
+  it('never takes one list for another', () => {
+    const texts = fc.oneof(fc.string(), fc.constantFrom('a', 'b', 'a b', '"', '","', 'a","b'))
+    fc.assert(
+      fc.property(fc.array(fc.array(texts), { minLength: 1 }), (many) => {
+        for (const scopes of many) expect(sharedScopes(scopes)).toEqual(scopes)
+      }),
+    )
+  })
+
+  it('goes on with more lists than it remembers', () => {
+    for (let index = 0; index < 3000; index += 1) expect(sharedScopes([`s${index}`])).toEqual([`s${index}`])
   })
 })
 

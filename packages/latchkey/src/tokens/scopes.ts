@@ -78,6 +78,23 @@ export function scopeMatcher(granted: readonly string[]): ScopeMatcher {
 
 const matchers = new WeakMap<readonly string[], ScopeMatcher>()
 
+/**
+ * The same list, frozen, and one object for all tokens that were granted the same: most of them share a few lists, which
+ * then are compiled once and held once.
+ */
+export function sharedScopes(scopes: readonly string[]): readonly string[] {
+  // As JSON, so that a text with a separator in it is never taken for two.
+  const key = JSON.stringify(scopes)
+  const known = lists.get(key)
+  if (known !== undefined) return known
+  const list = Object.freeze([...scopes])
+  if (lists.size >= MAX_REMEMBERED) lists.clear()
+  lists.set(key, list)
+  return list
+}
+
+const lists = new Map<string, readonly string[]>()
+
 /** Whether everything that `granted` covers, `ofWhom` covers too. Null is no restriction: only null covers it. */
 export function isSubset(granted: readonly string[] | null, ofWhom: readonly string[] | null): boolean {
   if (ofWhom === null) return true

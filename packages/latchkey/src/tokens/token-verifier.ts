@@ -11,7 +11,7 @@ import { toUser } from '../users/user.js'
 import { addressMatcher } from './allowed-addresses.js'
 import { LastUsed } from './last-used.js'
 import { RecentSecrets } from './recent-secrets.js'
-import { intersectScopes } from './scopes.js'
+import { intersectScopes, sharedScopes } from './scopes.js'
 import { type Token, toToken } from './token.js'
 import { digestBytes, digestKey, digestKeyOf, MAX_SECRET_LENGTH } from './token-digest.js'
 import { isWellFormed, type SecretFormat, secretPrefix } from './token-format.js'
@@ -186,7 +186,7 @@ export class TokenVerifier {
 function cappedToken(token: Token, user: User, policy: TokenPolicy): Token {
   const owned = ownedScopes(policy, user)
   if (owned === null) return token
-  const scopes = token.scopes === null ? Object.freeze([...owned]) : intersectScopes(token.scopes, owned)
+  const scopes = sharedScopes(token.scopes === null ? owned : intersectScopes(token.scopes, owned))
   return Object.freeze({ ...token, scopes })
 }
 

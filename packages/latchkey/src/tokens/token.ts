@@ -1,6 +1,7 @@
 /** A token as everybody above the stores sees it: DRF's `request.auth`. */
 import type { UserId } from '../identity.js'
 import type { FoundToken, TokenRecord, TokenUse } from '../stores/store.js'
+import { sharedScopes } from './scopes.js'
 
 /** An opaque credential we issued, without its secret. */
 export interface Token {
@@ -39,8 +40,7 @@ export interface ListedToken extends Token {
 /** The public part of a stored token: no digest, nothing sealed. */
 export function toToken(record: FoundToken): Token {
   const { id, policy, userId, hint, name, allowedAddresses, createdAt, expiresAt } = record
-  // Frozen: what is compiled from it is kept with it.
-  const scopes = record.scopes && Object.freeze([...record.scopes])
+  const scopes = record.scopes && sharedScopes(record.scopes)
   const previous = record.previous && { hint: record.previous.hint, endsAt: record.previous.endsAt }
   return Object.freeze({
     id,
