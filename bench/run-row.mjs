@@ -12,6 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
-const measured = await row.run({ rounds: 7, tokens: 1_000_000, folder, ...JSON.parse(options) })
+const tokens = row.group === 'scale' ? 10_000_000 : 1_000_000
+const measured = await row.run({ rounds: 7, tokens, folder, ...JSON.parse(options) })
 if (process.send) process.send(measured, () => process.exit(0))
 else console.log(JSON.stringify(measured, null, 2))

@@ -16,9 +16,10 @@ import { ROWS } from './rows/index.mjs'
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const USAGE = `Usage: npm run bench -- [ROW]… [--rounds N] [--tokens N] [--no-build] [--list]
 
-  ROW         only these rows; a trailing * matches a prefix (default: all)
+  ROW         only these rows; a trailing * matches a prefix (default: all but those of a group)
+  GROUP       all rows of a group: scale
   --rounds N  how often ours and the limit take turns (default: 7); below 5 only to see that a row works
-  --tokens N  tokens in the database of the cold rows (default: 1000000)
+  --tokens N  tokens in the database of the cold rows (default: 1000000; of the largest of scale: 10000000)
   --no-build  measure what dist/ holds, without compiling first
   --list      name the rows`
 
@@ -30,7 +31,7 @@ function readArguments() {
     allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '7' },
-      tokens: { type: 'string', default: '1000000' },
+      tokens: { type: 'string' },
       'no-build': { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -41,23 +42,32 @@ function readArguments() {
     return null
   }
   if (values.list) {
-    for (const { name, title } of ROWS) console.log(`${name.padEnd(16)} ${title}`)
+    for (const { name, title } of ROWS) console.log(`${name.padEnd(20)} ${title}`)
     return null
   }
-  const unknown = positionals.find((pattern) => !ROWS.some(({ name }) => fits(name, pattern)))
+  const unknown = positionals.find((pattern) => !ROWS.some((row) => fits(row, pattern)))
   if (unknown !== undefined) throw new Stop(`there is no row ${unknown}\n\n${USAGE}`)
   return {
-    rows: ROWS.filter(({ name }) => positionals.length === 0 || positionals.some((one) => fits(name, one))),
+    ...asked(positionals),
     options: {
       rounds: count('--rounds', values.rounds, 2),
-      tokens: count('--tokens', values.tokens, 10_000),
+      ...(values.tokens === undefined ? {} : { tokens: count('--tokens', values.tokens, 10_000) }),
     },
     build: !values['no-build'],
   }
 }
 
-function fits(name, pattern) {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
+/** The rows, and the name of their results: a look at a few rows must not replace the numbers of all of them. */
+function asked(patterns) {
+  const all = ROWS.filter(({ group }) => group === undefined)
+  if (patterns.length === 0) return { rows: all, results: 'latest' }
+  const rows = ROWS.filter((row) => patterns.some((pattern) => fits(row, pattern)))
+  const [only] = patterns
+  return { rows, results: patterns.length === 1 && rows[0]?.group === only ? only : 'partial' }
+}
+
+function fits({ name, group }, pattern) {
+  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern || group === pattern
 }
 
 function count(option, text, lowest) {
@@ -94,10 +104,10 @@ function measure(row, options) {
 }
 
 async function main() {
-  const asked = readArguments()
-  if (asked === null) return
-  const { rows, options } = asked
-  if (asked.build) await build()
+  const plan = readArguments()
+  if (plan === null) return
+  const { rows, results: name, options } = plan
+  if (plan.build) await build()
   if (rows.some(({ needsPeers }) => needsPeers) && !(await installPeers())) {
     throw new Stop('the peers could not be installed (bench/peers/package.json); other rows can be named')
   }
@@ -111,8 +121,6 @@ async function main() {
     process.stdout.write(`${textReport(results.slice(-1))}\n`)
   }
   const all = { machine, options, ok: results.every(({ ok }) => ok), rows: results }
-  // A look at a few rows must not replace the numbers of all of them.
-  const name = rows.length === ROWS.length ? 'latest' : 'partial'
   writeResults(name, all)
   const missed = results.flatMap((row) =>
     row.goals.filter(({ ok }) => !ok).map(({ text }) => `${row.name}: ${text}`),

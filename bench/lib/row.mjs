@@ -7,6 +7,7 @@
  * @property {string} unit of the series that name none of their own
  * @property {string} limit the bare operation that nothing which does this job can beat
  * @property {readonly Goal[]} goals none: the row is for information
+ * @property {string} [group] rows that are measured when their group is named, never by default; results have its name
  * @property {boolean} [needsPeers] the packages of `bench/peers/` are installed before it is measured
  * @property {(context: Context) => Promise<Measured>} run
  *

@@ -6,9 +6,9 @@ import Database from 'better-sqlite3'
 /** What the server seals tokens with, of the benchmark's own databases only. */
 export const SERVER_SECRET = 'secret of the benchmarks, known to everybody'
 
-/** The secret of the token number `index`, from 0: shaped as DRF's, 40 hex digits. */
+/** The secret of the token number `index`, from 0: shaped as DRF's, 40 hex digits. PostgreSQL can make it as well. */
 export function secretAt(index) {
-  return hash('sha1', `latchkey bench ${index}`)
+  return hash('sha256', `latchkey bench ${index}`, 'buffer').toString('hex', 0, 20)
 }
 
 export function digestOf(secret) {
@@ -47,6 +47,11 @@ export async function createTokensDatabase(path, { tokens, users }) {
     INSERT INTO tokens (policy, user_id, slot, digest, hint, sealed, name, created_at, expires_at)
     VALUES ('authtoken', CAST(? AS INTEGER), ?, ?, ?, randomblob(73), '', ?, NULL)`)
   const nowMs = Date.now()
+  // They ask of each row whether it replaces another, and none does.
+  const triggers = database
+    .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('tokens', 'users')")
+    .all()
+  for (const { name } of triggers) database.exec(`DROP TRIGGER "${name}"`)
   database.transaction(() => {
     for (let index = 0; index < users; index += 1) {
       insertUser.run(index + 1, usernameAt(index), `${usernameAt(index)}@example.com`, nowMs)
@@ -62,6 +67,7 @@ export async function createTokensDatabase(path, { tokens, users }) {
       )
     }
   })()
+  for (const { sql } of triggers) database.exec(sql)
   database.pragma('wal_checkpoint(TRUNCATE)')
   database.close()
 }

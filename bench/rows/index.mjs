@@ -9,6 +9,11 @@ import { malformed } from './malformed.mjs'
 import { peersHttp } from './peers-http.mjs'
 import { peersVerify } from './peers-verify.mjs'
 import { personalHot } from './personal-hot.mjs'
+import { changes } from './scale/changes.mjs'
+import { memory } from './scale/memory.mjs'
+import { processes } from './scale/processes.mjs'
+import { SIZE_ROWS } from './scale/sizes.mjs'
+import { zipf, zipfPostgres } from './scale/zipf.mjs'
 import { verifyCold } from './verify-cold.mjs'
 import { verifyHot } from './verify-hot.mjs'
 
@@ -26,4 +31,10 @@ export const ROWS = Object.freeze([
   ...HELLO_ROWS,
   peersHttp,
   ...LOGIN_ROWS,
+  memory,
+  ...SIZE_ROWS,
+  zipf,
+  zipfPostgres,
+  processes,
+  changes,
 ])
