@@ -11,7 +11,7 @@ const { join } = require('node:path')
  */
 const LAYERS = [
   ['errors', 'identity', 'request', 'clock'],
-  ['crypto', 'events', 'time'],
+  ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
   ['rates', 'client-address'],
   ['broadcast'],

@@ -1,5 +1,6 @@
 /** Recently verified JWTs in memory: the JWT service asks it before it checks a signature; the change feed empties it. */
-import { type Mark, Marks } from '../cache-marks.js'
+import { Generations } from '../cache/generations.js'
+import { type Mark, Marks } from '../cache/marks.js'
 import type { Identity, UserId } from '../identity.js'
 import type { Change } from '../stores/store.js'
 import type { ClaimTimes } from './claims.js'
@@ -20,19 +21,25 @@ interface Entry {
   readonly jti: readonly [string, Mark]
 }
 
-/**
- * At most `2 * maxEntries` tokens in two generations, by the digest of the whole token.
- */
+/** At most `2 * maxEntries` tokens, by the digest of the whole token: see `Generations`. */
 export class JwtCache {
-  readonly #maxEntries: number
-  #young = new Map<string, Entry>()
-  #old = new Map<string, Entry>()
+  readonly #entries: Generations<Entry>
   readonly #users = new Marks<UserId>()
   readonly #jtis = new Marks<string>()
   #epoch = 0
 
   constructor(maxEntries: number) {
-    this.#maxEntries = maxEntries
+    this.#entries = new Generations(maxEntries, {
+      isCurrent: ({ users, jti }) => jti[1].current && users.every(([, mark]) => mark.current),
+      onKept: ({ users, jti }) => {
+        for (const [userId, mark] of users) this.#users.keep(userId, mark)
+        this.#jtis.keep(...jti)
+      },
+      onTurn: () => {
+        this.#users.turn()
+        this.#jtis.turn()
+      },
+    })
   }
 
   /** Moves with every change: an answer from before a change is not kept. */
@@ -42,9 +49,8 @@ export class JwtCache {
 
   /** Undefined once it has expired: the cold path then refuses it in its own words. */
   get(key: string, { nowSeconds, leewaySeconds }: ClaimTimes): Identity<JsonObject> | undefined {
-    const entry = this.#young.get(key) ?? this.#recall(key)
-    if (entry === undefined || !isCurrent(entry)) return undefined
-    return entry.exp > nowSeconds - leewaySeconds ? entry.identity : undefined
+    const entry = this.#entries.get(key)
+    return entry !== undefined && entry.exp > nowSeconds - leewaySeconds ? entry.identity : undefined
   }
 
   set(key: string, identity: Identity<JsonObject>, exp: number, names: JwtNames, epoch: number): void {
@@ -52,7 +58,7 @@ export class JwtCache {
     const markOf = <Name>(marks: Marks<Name>, name: Name) =>
       [name, marks.find(name) ?? { current: true }] as const
     const users = [...new Set(names.userIds)].map((userId) => markOf(this.#users, userId))
-    this.#put(key, { identity, exp, users, jti: markOf(this.#jtis, names.jti) })
+    this.#entries.set(key, { identity, exp, users, jti: markOf(this.#jtis, names.jti) })
   }
 
   /** Drops what a change names. */
@@ -68,34 +74,9 @@ export class JwtCache {
         return
       case 'keys':
       case 'all':
-        this.#young = new Map()
-        this.#old = new Map()
+        this.#entries.clear()
         this.#users.clear()
         this.#jtis.clear()
     }
   }
-
-  #recall(key: string): Entry | undefined {
-    const entry = this.#old.get(key)
-    if (entry === undefined || !isCurrent(entry)) return undefined
-    this.#old.delete(key)
-    this.#put(key, entry)
-    return entry
-  }
-
-  #put(key: string, entry: Entry): void {
-    if (this.#young.size >= this.#maxEntries) {
-      this.#old = this.#young
-      this.#young = new Map()
-      this.#users.turn()
-      this.#jtis.turn()
-    }
-    this.#young.set(key, entry)
-    for (const [userId, mark] of entry.users) this.#users.keep(userId, mark)
-    this.#jtis.keep(...entry.jti)
-  }
-}
-
-function isCurrent({ users, jti }: Entry): boolean {
-  return jti[1].current && users.every(([, mark]) => mark.current)
 }

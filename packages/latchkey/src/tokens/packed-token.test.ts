@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { User } from '../identity.js'
 import { isSameUser, packToken, packUser, unpackToken } from './packed-token.js'
-import type { VerifiedToken } from './verified-cache.js'
+import type { VerifiedToken } from './verified-token.js'
 
 /** Among them what no text of ours can hold: years before 1970 and after 2059, and names of a thousand letters. */
 const dates = fc.date({

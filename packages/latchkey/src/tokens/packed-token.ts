@@ -2,10 +2,10 @@
  * A verified token as it lies in memory: a few numbers and one text, less than half of the objects that a request gets.
  * The verified cache packs and unpacks; what is unpacked equals what was packed.
  */
-import type { Mark } from '../cache-marks.js'
+import type { Mark } from '../cache/marks.js'
 import type { User, UserId } from '../identity.js'
 import type { Token } from './token.js'
-import type { VerifiedToken } from './verified-cache.js'
+import type { VerifiedToken } from './verified-token.js'
 
 /** One for all cached tokens of a user. */
 export interface PackedUser extends Mark {

@@ -16,7 +16,8 @@ import { type Token, toToken } from './token.js'
 import { digestBytes, digestKey, digestKeyOf, MAX_SECRET_LENGTH } from './token-digest.js'
 import { isWellFormed, type SecretFormat, secretPrefix } from './token-format.js'
 import { ownedScopes, renewAfterMs, renewedExpiryMs, type TokenPolicy } from './token-policy.js'
-import { VerifiedCache, type VerifiedToken } from './verified-cache.js'
+import { VerifiedCache } from './verified-cache.js'
+import type { VerifiedToken } from './verified-token.js'
 
 export interface TokenVerifierOptions {
   readonly store: Store

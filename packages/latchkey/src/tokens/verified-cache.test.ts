@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { User } from '../identity.js'
 import { digestBytes, digestKey } from './token-digest.js'
-import { VerifiedCache, type VerifiedToken } from './verified-cache.js'
+import { VerifiedCache } from './verified-cache.js'
+import type { VerifiedToken } from './verified-token.js'
 
 function verified(userId: number, id = userId): VerifiedToken {
   const user: User = {

@@ -2,10 +2,10 @@
  * Recently verified tokens in memory: what makes a hot verification one hash and one map look-up. The token service
  * asks it before the store and fills it after; the store's change feed empties it.
  */
-import { Marks } from '../cache-marks.js'
-import type { Identity, UserId } from '../identity.js'
+import { Generations } from '../cache/generations.js'
+import { Marks } from '../cache/marks.js'
+import type { UserId } from '../identity.js'
 import type { Change } from '../stores/store.js'
-import type { UseTally } from './last-used.js'
 import {
   isSameUser,
   type PackedToken,
@@ -14,22 +14,8 @@ import {
   packUser,
   unpackToken,
 } from './packed-token.js'
-import type { Token } from './token.js'
 import { digestKeyOf } from './token-digest.js'
-
-/** A verified token with its user: its end and the user's activity are still judged at every use. */
-export interface VerifiedToken {
-  readonly identity: Identity<Token> & { readonly user: NonNullable<Identity['user']> }
-  /** When its secret stops working, in milliseconds, `Infinity` for never: compared at every use. */
-  readonly endsAtMs: number
-  /** A use after this moment renews the token; `Infinity`: none does. */
-  readonly renewAfterMs: number
-  /** Whether it may come from an address; null: from any. */
-  readonly allows: ((address: string) => boolean) | null
-  readonly tracksUse: boolean
-  /** Where its uses are counted, from the first one. */
-  tally: UseTally | null
-}
+import type { VerifiedToken } from './verified-token.js'
 
 /** How many entries are held unpacked: ten megabytes, however large the cache is. Unpacking one costs about 0.5 µs. */
 const MAX_UNPACKED = 16_384
@@ -39,14 +25,9 @@ const MAX_UNPACKED = 16_384
  */
 const HELD_OF = 8
 
-/**
- * At most `2 * maxEntries` entries in two generations: when the young one is full it becomes the old one, and what is
- * asked for again moves back. Eviction costs nothing per request, and what is in use stays.
- */
+/** At most `2 * maxEntries` tokens, by their digest: see `Generations`. */
 export class VerifiedCache {
-  readonly #maxEntries: number
-  #young = new Map<string, PackedToken>()
-  #old = new Map<string, PackedToken>()
+  readonly #tokens: Generations<PackedToken>
   readonly #owners = new Marks<UserId, PackedUser>()
   /** A ring: the one that was unpacked first is packed again. */
   readonly #unpacked: Array<PackedToken | undefined> = []
@@ -55,7 +36,11 @@ export class VerifiedCache {
   #epoch = 0
 
   constructor(maxEntries: number) {
-    this.#maxEntries = maxEntries
+    this.#tokens = new Generations(maxEntries, {
+      isCurrent: ({ owner }) => owner.current,
+      onKept: ({ owner }) => this.#owners.keep(owner.id, owner),
+      onTurn: () => this.#owners.turn(),
+    })
   }
 
   /**
@@ -68,19 +53,18 @@ export class VerifiedCache {
 
   /** How many tokens are held (those of forgotten users included until they are pushed out). */
   get size(): number {
-    return this.#young.size + this.#old.size
+    return this.#tokens.size
   }
 
   get(key: string): VerifiedToken | undefined {
-    const token = this.#young.get(key) ?? this.#recall(key)
-    if (token === undefined || !token.owner.current) return undefined
-    return token.unpacked ?? this.#unpack(token)
+    const token = this.#tokens.get(key)
+    return token && (token.unpacked ?? this.#unpack(token))
   }
 
   set(key: string, verified: VerifiedToken, epoch: number): void {
     if (epoch !== this.#epoch) return
     const token = packToken(this.#ownerOf(verified), verified)
-    this.#put(key, token)
+    this.#tokens.set(key, token)
     this.#keepUnpacked(token)
   }
 
@@ -88,12 +72,9 @@ export class VerifiedCache {
   apply(change: Change): void {
     this.#epoch += 1
     switch (change.kind) {
-      case 'token': {
-        const key = digestKeyOf(change.digest)
-        this.#young.delete(key)
-        this.#old.delete(key)
+      case 'token':
+        this.#tokens.delete(digestKeyOf(change.digest))
         return
-      }
       case 'user':
         this.#owners.forget(change.userId)
         return
@@ -101,28 +82,9 @@ export class VerifiedCache {
       case 'keys':
         return
       case 'all':
-        this.#young = new Map()
-        this.#old = new Map()
+        this.#tokens.clear()
         this.#owners.clear()
     }
-  }
-
-  #recall(key: string): PackedToken | undefined {
-    const token = this.#old.get(key)
-    if (token === undefined || !token.owner.current) return undefined
-    this.#old.delete(key)
-    this.#put(key, token)
-    return token
-  }
-
-  #put(key: string, token: PackedToken): void {
-    if (this.#young.size >= this.#maxEntries) {
-      this.#old = this.#young
-      this.#young = new Map()
-      this.#owners.turn()
-    }
-    this.#young.set(key, token)
-    this.#owners.keep(token.owner.id, token.owner)
   }
 
   /** One object for all tokens of a user. What was just read counts: if it says more, the user's other tokens go. */
