@@ -130,6 +130,7 @@ module.exports = {
       '@node-rs/bcrypt',
       'commander',
       'hono',
+      'ioredis',
       'jiti',
     ]),
   ],

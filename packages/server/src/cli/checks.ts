@@ -8,6 +8,7 @@ import { SETTING_KEYS, SETTINGS } from '../settings/settings.js'
 import { SettingsError } from '../settings/settings-error.js'
 import { defaultSecretFile, findSecret, open, openStore, requireMigrated } from './open.js'
 import { CommandError, type Io } from './output.js'
+import { redisTrouble } from './redis.js'
 import { type LoadedSettings, loadSettings } from './session.js'
 import { findUrlpatterns } from './urls.js'
 
@@ -58,6 +59,12 @@ export const CHECKS: readonly Check[] = Object.freeze([
     'error',
     keyProblem,
     '`latchkey keys list` prints the keys, `latchkey keys rotate` makes one',
+  ),
+  check(
+    'E008',
+    'error',
+    redisProblem,
+    'start it, or unset LATCHKEY_REDIS: as it is, logins that are counted get 503',
   ),
   variablesCheck(),
   deploy('W002', isNotProduction, 'set NODE_ENV=production: then no secret is made up'),
@@ -181,7 +188,7 @@ async function sealProblem(settings: LoadedSettings, io: Io): Promise<string | n
   return problemOf(async () => {
     const [token] = await opened.latchkey.tokens.list({ policy: AUTHTOKEN.name, limit: 1 })
     if (token !== undefined) await opened.latchkey.tokens.reveal(token)
-  }).finally(() => opened.latchkey.close())
+  }).finally(() => opened.close())
 }
 
 /** Whether a key signs, and opens, where the settings say that keys are in the store. */
@@ -192,7 +199,14 @@ async function keyProblem(settings: LoadedSettings, io: Io): Promise<string | nu
   return problemOf(async () => {
     await opened.latchkey.signingKeys.loaded.ready()
     opened.latchkey.signingKeys.loaded.signing()
-  }).finally(() => opened.latchkey.close())
+  }).finally(() => opened.close())
+}
+
+function redisProblem({ values: { redis } }: LoadedSettings): Promise<string | null> {
+  return problemOf(async () => {
+    const trouble = redis === undefined ? null : await redisTrouble(redis)
+    if (trouble !== null) throw new CommandError(trouble)
+  })
 }
 
 function urlsProblem(settings: LoadedSettings, io: Io): Promise<string | null> {

@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type PostgresStore, postgres, type SqliteStore, sqlite } from '@latchkey/sql'
-import { createLatchkey, jsonRenderer, type Latchkey, type SecretSource } from 'latchkey'
+import { type Broadcast, createLatchkey, jsonRenderer, type Latchkey, type SecretSource } from 'latchkey'
 import { readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
 import { isPostgres } from '../settings/setting-kinds.js'
 import { SettingsError } from '../settings/settings-error.js'
 import { CommandError, type Io, note } from './output.js'
+import { type OpenRedis, openRedis, type RedisUse, redisPlace } from './redis.js'
 import type { LoadedSettings } from './session.js'
 
 /** Where the secret comes from. */
@@ -25,6 +26,8 @@ export interface Opened {
   readonly latchkey: Latchkey
   readonly store: SqlStore
   readonly secret: SecretPlace
+  /** Closes all of it, whatever happens. */
+  close(): Promise<void>
 }
 
 /** Where a secret is kept when no setting says so: beside the database, or here when that is not a file. */
@@ -53,19 +56,30 @@ export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
 }
 
 /** Opens an existing database. Throws `CommandError` where there is none: only `migrate` makes one. */
-export function openStore({ values }: LoadedSettings, migrate: 'create' | 'existing' = 'existing'): SqlStore {
-  if (isPostgres(values.database)) return postgresStore(values)
+export function openStore(
+  { values }: LoadedSettings,
+  migrate: 'create' | 'existing' = 'existing',
+  broadcast?: Broadcast,
+): SqlStore {
+  if (isPostgres(values.database)) return postgresStore(values, broadcast)
   if (migrate === 'existing' && existsSync(dirname(values.database)) && !existsSync(values.database)) {
     throw new CommandError(`${values.database}: no such table: run \`latchkey migrate\``)
   }
+  // It needs no broadcast: all who share the file see what the others have changed.
   return sqlite(values.database, { migrate: false })
 }
 
-function postgresStore(values: LoadedSettings['values']): PostgresStore {
+function postgresStore(values: LoadedSettings['values'], broadcast: Broadcast | undefined): PostgresStore {
   const { database, databaseReplica: replica, databasePoolSize: poolSize, ...more } = values
   const { transactionPooler, leaseSeconds } = more
-  const options = { poolSize, transactionPooler, leaseSeconds, migrate: false }
-  return postgres(database, { ...options, ...(replica === undefined ? {} : { replica }) })
+  return postgres(database, {
+    poolSize,
+    transactionPooler,
+    leaseSeconds,
+    migrate: false,
+    ...(replica && { replica }),
+    ...(broadcast && { broadcast }),
+  })
 }
 
 /** Runs a command's work on an open Latchkey, and closes it whatever happens. */
@@ -73,12 +87,13 @@ export async function withLatchkey<T>(
   io: Io,
   settings: LoadedSettings,
   work: (opened: Opened) => Promise<T>,
+  use: RedisUse = 'command',
 ): Promise<T> {
-  const opened = await open(io, settings)
+  const opened = await open(io, settings, use)
   try {
     return await work(opened)
   } finally {
-    await opened.latchkey.close()
+    await opened.close()
   }
 }
 
@@ -86,20 +101,40 @@ export async function withLatchkey<T>(
  * Opens the store and builds the Latchkey that the settings describe.
  * @throws CommandError when the database is missing or not migrated, SettingsError without a secret
  */
-export async function open(io: Io, settings: LoadedSettings): Promise<Opened> {
-  const store = openStore(settings)
+export async function open(io: Io, settings: LoadedSettings, use: RedisUse = 'command'): Promise<Opened> {
+  const redis = await redisOf(io, settings, use)
+  let store: SqlStore | undefined
   try {
+    store = openStore(settings, 'existing', redis?.broadcast)
     await requireMigrated(store)
     const secret = findSecret(io, settings)
-    return {
-      store,
-      secret,
-      latchkey: createLatchkey({ store, secret: secret.source, ...optionsOf(settings) }),
-    }
+    const options = { ...optionsOf(settings), ...(redis && { counters: redis.counters }) }
+    const latchkey = createLatchkey({ store, secret: secret.source, ...options })
+    // Redis last: what was only counted so far is written to it, and what was changed is told over it.
+    const close = () => latchkey.close().finally(() => redis?.close())
+    return { store, secret, latchkey, close }
   } catch (error) {
-    await store.close()
+    await store?.close()
+    await redis?.close()
     throw error instanceof TypeError ? new CommandError(error.message, { cause: error }) : error
   }
+}
+
+/** What a Redis that is away means: neither a server nor a command stops for it. */
+const WITHOUT_REDIS: { readonly [Use in RedisUse]: string } = {
+  server:
+    'Until it can be asked, logins that are counted get 503, and changes are heard through the database.',
+  command: 'Servers hear of changes through the database.',
+}
+
+async function redisOf(io: Io, { values }: LoadedSettings, use: RedisUse): Promise<OpenRedis | undefined> {
+  const { redis: address } = values
+  if (address === undefined) return undefined
+  const place = redisPlace(address)
+  return openRedis(address, use, {
+    away: (reason) => note(io, `Warning: ${place}: ${reason}. ${WITHOUT_REDIS[use]}`),
+    back: () => note(io, `${place} can be asked again.`),
+  })
 }
 
 /** Throws `CommandError` when the database lacks tables of this version. */

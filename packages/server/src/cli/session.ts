@@ -35,6 +35,7 @@ const PLACEHOLDERS: { readonly [K in Exclude<SettingRow['kind'], 'switch'>]: str
   path: 'file',
   database: 'file',
   postgres: 'address',
+  redis: 'address',
   integer: 'number',
   workers: 'number',
   rate: 'rate',

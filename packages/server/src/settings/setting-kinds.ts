@@ -9,6 +9,7 @@ export interface Kinds {
   readonly path: string
   readonly database: string
   readonly postgres: string
+  readonly redis: string
   readonly integer: number
   readonly workers: number | 'auto'
   readonly switch: boolean
@@ -70,6 +71,7 @@ const READERS: { readonly [K in SettingKind]: Reader } = {
     return isPostgres(value) ? postgresAddress(value) : resolve(baseFolder, sqlitePath(value))
   },
   postgres: (raw) => postgresAddress(text(raw)),
+  redis: (raw) => redisAddress(text(raw)),
   integer: (raw, row, context) => wholeNumber(raw, row, context),
   workers: (raw, row, context) => (raw === 'auto' ? raw : wholeNumber(raw, row, context, ', or auto')),
   switch(raw, _row, { isText }) {
@@ -150,6 +152,26 @@ export function isPostgres(database: string): boolean {
 function postgresAddress(value: string): string {
   if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value
   throw new Problem('must be an address such as postgres://user@host:5432/database')
+}
+
+/**
+ * It may hold a user and a password: it is not repeated. What the client would read out of a query is not a setting, and
+ * what it would not read as TLS (`REDISS:`) is none.
+ */
+function redisAddress(value: string): string {
+  const address = /^rediss?:\/\//.test(value) && URL.canParse(value) ? new URL(value) : null
+  const isPlain = address?.search === '' && address.hash === '' && /^\/?\d{0,5}$/.test(address.pathname)
+  if (isPlain && address.hostname !== '' && isDecodable(address.username + address.password)) return value
+  throw new Problem('must be an address such as redis://user:password@host:6379/0, or rediss: for TLS')
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The file that a database setting names. Anything that looks like a URL may hold a password: it is not repeated. */

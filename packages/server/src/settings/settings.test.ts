@@ -83,6 +83,17 @@ describe('resolveSettings', () => {
     }
   })
 
+  it('takes the address of a Redis as it is, and there is none by default', () => {
+    expect(resolve().values.redis).toBeUndefined()
+    for (const redis of [
+      'redis://127.0.0.1',
+      'rediss://app:hunter2%21@cache.example:6380/3',
+      'redis://[::1]/',
+    ]) {
+      expect(resolve({ env: { LATCHKEY_REDIS: redis } }).values.redis).toBe(redis)
+    }
+  })
+
   it.each([
     ['LATCHKEY_PORT', '80 80'],
     ['LATCHKEY_PORT', '-1'],
@@ -100,6 +111,14 @@ describe('resolveSettings', () => {
     ['LATCHKEY_DATABASE', 'postgres://['],
     ['LATCHKEY_DATABASE_REPLICA', './replica.sqlite3'],
     ['LATCHKEY_DATABASE', ':memory:'],
+    ['LATCHKEY_REDIS', '127.0.0.1:6379'],
+    ['LATCHKEY_REDIS', 'http://127.0.0.1:6379'],
+    ['LATCHKEY_REDIS', 'REDISS://127.0.0.1'],
+    ['LATCHKEY_REDIS', 'redis://['],
+    ['LATCHKEY_REDIS', 'redis:///1'],
+    ['LATCHKEY_REDIS', 'redis://127.0.0.1/latchkey'],
+    ['LATCHKEY_REDIS', 'redis://127.0.0.1/0?enableOfflineQueue=true'],
+    ['LATCHKEY_REDIS', 'redis://app:%zz@127.0.0.1'],
   ])('refuses %s=%s by the name of the variable', (name, value) => {
     expect(refusal({ env: { [name]: value } }).message).toMatch(new RegExp(`^${name}: `))
   })
@@ -110,6 +129,9 @@ describe('resolveSettings', () => {
       'hunter2',
     )
     expect(refusal({ env: { LATCHKEY_DATABASE: 'redis://app:hunter2@db/' } }).message).not.toContain(
+      'hunter2',
+    )
+    expect(refusal({ env: { LATCHKEY_REDIS: 'redis://hunter2:hunter2@db/app' } }).message).not.toContain(
       'hunter2',
     )
   })

@@ -46,6 +46,15 @@ export const SETTINGS = Object.freeze({
     scope: 'serve',
     description: 'PostgreSQL: how long a revocation by another node may stay unfelt, whatever happens',
   },
+  redis: {
+    kind: 'redis',
+    env: 'LATCHKEY_REDIS',
+    flag: null,
+    default: undefined,
+    scope: 'all',
+    description:
+      'redis://user:password@host/0: counts throttles and failed logins, and tells servers of changes at once',
+  },
   secret: {
     kind: 'secrets',
     env: 'LATCHKEY_SECRET',

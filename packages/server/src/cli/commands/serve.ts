@@ -3,7 +3,7 @@ import cluster from 'node:cluster'
 import { Command } from 'commander'
 import { createApp } from '../../http/app.js'
 import { type RunningServer, serve } from '../../http/serve.js'
-import { withLatchkey } from '../open.js'
+import { type Opened, withLatchkey } from '../open.js'
 import { CommandError, type Io, note } from '../output.js'
 import { type LoadedSettings, loadSettings, withSettings } from '../session.js'
 import { stopSignal } from '../stop-signal.js'
@@ -54,10 +54,11 @@ async function withServer(
   settings: LoadedSettings,
   work: (server: RunningServer) => Promise<void>,
 ): Promise<void> {
-  await withLatchkey(io, settings, async ({ latchkey }) => {
+  const run = async ({ latchkey }: Opened) => {
     const app = createApp(latchkey, await findUrlpatterns(io, settings))
     await work(await listen(app, settings))
-  })
+  }
+  await withLatchkey(io, settings, run, 'server')
 }
 
 /** Django's `addrport`: a port, or an address and a port. Both are checked as the flags are. */

@@ -35,18 +35,19 @@ function shown(io: Io, settings: LoadedSettings, key: SettingKey) {
   const value = settings.values[key] ?? implied(io, settings, key)
   const hide = row.secret === true && value !== undefined && value !== null
   return {
-    value: hide ? HIDDEN : withoutPassword(row, value ?? null),
+    value: hide ? HIDDEN : withoutCredentials(row, value ?? null),
     source: settings.sources[key].name,
     env: row.env,
   }
 }
 
-/** An address keeps all but its password. */
-function withoutPassword(row: SettingRow, value: unknown): unknown {
-  if (!['database', 'postgres'].includes(row.kind) || typeof value !== 'string' || !isPostgres(value))
-    return value
+/** An address keeps all but its password. Of Redis the user is hidden too: some write the password in its place. */
+function withoutCredentials({ kind }: SettingRow, value: unknown): unknown {
+  const isAddress = kind === 'redis' || kind === 'postgres' || kind === 'database'
+  if (!isAddress || typeof value !== 'string' || (kind === 'database' && !isPostgres(value))) return value
   const address = new URL(value)
   if (address.password !== '') address.password = HIDDEN
+  if (address.username !== '' && kind === 'redis') address.username = HIDDEN
   if (address.searchParams.has('password')) address.searchParams.set('password', HIDDEN)
   return address.href
 }
