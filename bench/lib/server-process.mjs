@@ -1,6 +1,7 @@
 /** A server under load lives in a process of its own, so that the load generator does not share its event loop. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { nextMessage } from './child.mjs'
 import { holdToCore } from './cores.mjs'
 
 /**
@@ -21,20 +22,11 @@ export async function startServer(name, settings, { holdTo } = {}) {
   const script = fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url))
   const child = fork(script, [JSON.stringify(settings)], { execArgv: serverFlags() })
   if (holdTo !== undefined) holdToCore(child.pid, holdTo)
-  const answer = () =>
-    new Promise((resolve, reject) => {
-      const ended = (code) => reject(new Error(`the server ${name} ended with ${code}`))
-      child.once('exit', ended)
-      child.once('message', (message) => {
-        child.off('exit', ended)
-        resolve(message)
-      })
-    })
-  const { url } = await answer()
+  const { url } = await nextMessage(child)
   return {
     url,
     ask: (question) => {
-      const answered = answer()
+      const answered = nextMessage(child)
       child.send(question)
       return answered
     },

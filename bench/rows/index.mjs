@@ -9,6 +9,7 @@ import { malformed } from './malformed.mjs'
 import { peersHttp } from './peers-http.mjs'
 import { peersVerify } from './peers-verify.mjs'
 import { personalHot } from './personal-hot.mjs'
+import { revocation } from './revocation.mjs'
 import { changes } from './scale/changes.mjs'
 import { memory } from './scale/memory.mjs'
 import { processes } from './scale/processes.mjs'
@@ -30,6 +31,7 @@ export const ROWS = Object.freeze([
   peersVerify,
   ...HELLO_ROWS,
   peersHttp,
+  revocation,
   ...LOGIN_ROWS,
   memory,
   ...SIZE_ROWS,

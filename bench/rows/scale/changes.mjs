@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createLatchkey } from 'latchkey'
 import pg from 'pg'
+import { nextMessage } from '../../lib/child.mjs'
 import { pairedRatio } from '../../lib/numbers.mjs'
 import { fillPostgres, openStore } from '../../lib/scale-databases.mjs'
 import { SERVER_SECRET } from '../../lib/tokens-database.mjs'
@@ -60,14 +61,14 @@ export const changes = {
 /** The revoking node listens too; the others live in one process beside it. */
 async function revokeWith(place, nodes, next) {
   const listener = fork(LISTENER, [JSON.stringify({ place, nodes: nodes - 1 })])
-  await once(listener)
+  await nextMessage(listener)
   const latchkey = createLatchkey({ store: openStore(place), secret: SERVER_SECRET })
   await latchkey.tokens.revoke(next())
   listener.send('begin')
-  await once(listener)
+  await nextMessage(listener)
   const rate = await inParallel(() => latchkey.tokens.revoke(next()))
   listener.send('end')
-  const { cpuUs, heard } = await once(listener)
+  const { cpuUs, heard } = await nextMessage(listener)
   listener.kill()
   await latchkey.close()
   return { rate, cpuUs: heard === 0 ? 0 : cpuUs / heard }
@@ -102,11 +103,4 @@ function counter() {
     if (last > TOKENS) throw new Error('there are no tokens left to revoke')
     return last
   }
-}
-
-function once(child) {
-  return new Promise((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', (code) => reject(new Error(`the process that listens ended with ${code}`)))
-  })
 }

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nextMessage } from '../../lib/child.mjs'
 import { median } from '../../lib/numbers.mjs'
 import { createTokensDatabase } from '../../lib/tokens-database.mjs'
 
@@ -53,10 +54,6 @@ async function repeat(rounds, task) {
   return values
 }
 
-function measureOnce(task) {
-  return new Promise((resolve, reject) => {
-    const child = fork(PROCESS, [JSON.stringify(task)], { execArgv: ['--expose-gc'] })
-    child.once('message', ({ value }) => resolve(value))
-    child.once('exit', (code) => reject(new Error(`the process that is weighed ended with ${code}`)))
-  })
+async function measureOnce(task) {
+  return (await nextMessage(fork(PROCESS, [JSON.stringify(task)], { execArgv: ['--expose-gc'] }))).value
 }

@@ -1,6 +1,7 @@
 /** What more processes bring: 1, 2 and 4 that verify the same traffic on one database at the same time. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { nextMessage } from '../../lib/child.mjs'
 import { pairedRatio } from '../../lib/numbers.mjs'
 import { fillPostgres, fillSqlite } from '../../lib/scale-databases.mjs'
 
@@ -48,17 +49,10 @@ async function together(count, task) {
   const children = Array.from({ length: count }, (_, index) =>
     fork(PROCESS, [JSON.stringify({ ...task, seed: index + 1, seconds: SECONDS })]),
   )
-  const messages = () => Promise.all(children.map(message))
+  const messages = () => Promise.all(children.map(nextMessage))
   await messages()
   const answers = messages()
   for (const child of children) child.send('go')
   const rates = (await answers).map(({ rate }) => rate)
   return rates.reduce((sum, rate) => sum + rate, 0)
-}
-
-function message(child) {
-  return new Promise((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', (code) => reject(new Error(`a process that verifies ended with ${code}`)))
-  })
 }

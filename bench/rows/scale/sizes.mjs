@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { createLatchkey } from 'latchkey'
 import pg from 'pg'
+import { nextMessage } from '../../lib/child.mjs'
 import { median, pairedRatio, seededPicks } from '../../lib/numbers.mjs'
 import { fillPostgres, fillSqlite, openStore, SIZES, sizeName } from '../../lib/scale-databases.mjs'
 import { sink, takeTurns } from '../../lib/timing.mjs'
@@ -194,12 +195,8 @@ async function starts(opened, rounds) {
   return series
 }
 
-function startOnce(place, secret) {
-  return new Promise((resolve, reject) => {
-    const child = fork(STARTER, [JSON.stringify({ place, secret })])
-    child.once('message', ({ ms }) => resolve(ms))
-    child.once('exit', (code) => reject(new Error(`the process that starts ended with ${code}`)))
-  })
+async function startOnce(place, secret) {
+  return (await nextMessage(fork(STARTER, [JSON.stringify({ place, secret })]))).ms
 }
 
 async function measuredOf(opened, series) {
