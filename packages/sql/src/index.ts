@@ -1,4 +1,11 @@
 /** `@latchkey/sql`: the Latchkey store on SQLite and on PostgreSQL. */
+export type { PartitionResult } from './postgres/partition.js'
 export type { PostgresPool } from './postgres/pool.js'
-export { type PostgresOptions, type PostgresStore, postgres } from './postgres/postgres.js'
+export {
+  PARTITION_LIMITS,
+  type PartitionOptions,
+  type PostgresOptions,
+  type PostgresStore,
+  postgres,
+} from './postgres/postgres.js'
 export { type SqliteOptions, type SqliteStore, sqlite } from './sqlite/sqlite.js'

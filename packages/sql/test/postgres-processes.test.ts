@@ -1,15 +1,25 @@
-import { postgres } from '../src/index.js'
+import { type PostgresOptions, postgres } from '../src/index.js'
 import { findPostgres, newSchema } from './postgres-server.js'
 import { testProcesses } from './process-contract.js'
 
 const server = await findPostgres()
 
 if (server !== null) {
-  testProcesses('one PostgreSQL', {
-    newPlace: () => JSON.stringify({ url: server.url, schema: newSchema(server) }),
-    open(place, options) {
-      const { url, ...more } = JSON.parse(place)
-      return postgres(url, { ...more, ...options })
+  const newPlace = () => JSON.stringify({ url: server.url, schema: newSchema(server) })
+  const open = (place: string, options?: PostgresOptions) => {
+    const { url, ...more } = JSON.parse(place)
+    return postgres(url, { ...more, ...options })
+  }
+  testProcesses('one PostgreSQL', { newPlace, open })
+  testProcesses('one PostgreSQL with partitions', {
+    async newPlace() {
+      const place = newPlace()
+      const store = open(place)
+      await store.partitionTokens({ partitions: 4 })
+      await store.close()
+      return place
     },
+    isMigrated: true,
+    open,
   })
 }

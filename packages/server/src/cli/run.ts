@@ -10,6 +10,7 @@ import { flushExpiredTokensCommand } from './commands/flush-expired-tokens.js'
 import { jwtCommand } from './commands/jwt.js'
 import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
+import { partitionCommand } from './commands/partition.js'
 import { secretCommand } from './commands/secret.js'
 import { serveCommand } from './commands/serve.js'
 import { settingsCommand } from './commands/settings.js'
@@ -61,6 +62,7 @@ function program(io: Io): Command {
   root.addCommand(migrateCommand(io))
   root.addCommand(showMigrationsCommand(io))
   root.addCommand(flushExpiredTokensCommand(io))
+  root.addCommand(partitionCommand(io))
   root.commandsGroup('Users and tokens:')
   root.addCommand(userCommand(io))
   root.addCommand(tokenCommand(io))

@@ -40,25 +40,44 @@ type UserColumns = readonly [
   lastLogin: number | null,
 ]
 
+export interface LookUpOptions {
+  readonly externalUsers: boolean
+  readonly hasPartitions?: boolean
+}
+
 /** Without the second half where users are the app's own; that of a user who is gone is all nulls. */
 export type FoundRow = readonly [...TokenColumns, ...Partial<UserColumns>]
 
-/** The statement for a digest. LIMIT: the second half runs only where the first found nothing. */
-export function findToken(schema: string, externalUsers: boolean): (digest: Uint8Array) => Statement {
+/**
+ * The statement for a digest. LIMIT: the second half runs only where the first found nothing. Where tokens are
+ * partitioned, what asks more than the one partition of the digest is behind functions: there, to prepare for it costs
+ * more than the look-up. See `partition-triggers.ts`.
+ */
+export function findToken(
+  schema: string,
+  { externalUsers, hasPartitions = false }: LookUpOptions,
+): (digest: Uint8Array) => Statement {
   const tokens = `"${schema}".tokens`
+  const [long, previous, kind] = hasPartitions
+    ? [
+        `"${schema}".token_by_digest(found.digest) AS long`,
+        `"${schema}".token_by_previous_digest($1)`,
+        '_in_partitions',
+      ]
+    : [`${tokens} AS long WHERE long.id = found.id`, `${tokens} WHERE previous_digest = $1`, '']
   const sql = `
     SELECT found.id, policy, user_id, external_user, digest, hint,
-      coalesce(brief, (SELECT ${DETAILS} FROM ${tokens} AS long WHERE long.id = found.id)),
+      coalesce(brief, (SELECT ${DETAILS} FROM ${long})),
       created_at, expires_at, previous_digest, previous_hint, previous_ends_at
       ${externalUsers ? '' : USER_COLUMNS}
     FROM (
       SELECT ${COLUMNS} FROM ${tokens} WHERE digest = $1
       UNION ALL
-      SELECT ${COLUMNS} FROM ${tokens} WHERE previous_digest = $1
+      SELECT ${COLUMNS} FROM ${previous}
       LIMIT 1
     ) AS found
     ${externalUsers ? '' : `LEFT JOIN "${schema}".users ON users.id = found.user_id`}`
-  const name = `${schema}.find_token${externalUsers ? '' : '_and_user'}`
+  const name = `${schema}.find_token${externalUsers ? '' : '_and_user'}${kind}`
   return (digest) => ({ name, sql, parameters: [digest], isLookUp: true, rowMode: 'array' })
 }
 

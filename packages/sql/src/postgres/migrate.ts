@@ -26,6 +26,8 @@ export async function migrationState(database: Runner, schema: string): Promise<
  * Nodes of the version before run on while this happens and after it, so a migration only ever expands: new tables,
  * columns that may be null or have a default, indexes, triggers. What nobody uses any more is taken away by a migration
  * of a later version, when no node of the one before can be left.
+ *
+ * The table `tokens` may have partitions: decision 0021 has the rules for what is changed in it.
  */
 export async function migrate(database: Database, schema: string): Promise<readonly string[]> {
   const { result } = await database.transaction(

@@ -127,7 +127,7 @@ if (server !== null) {
            CASE WHEN n % 10 = 0 THEN sha256((-n)::text::bytea) END
          FROM generate_series(1, 5000) AS n`,
       )
-      const { sql } = findToken(schema, false)(digestOf(1))
+      const { sql } = findToken(schema, { externalUsers: false })(digestOf(1))
       const explain = async (secret: string) => {
         const digest = createHash('sha256').update(secret).digest()
         const explained = await query<{ 'QUERY PLAN': readonly [{ Plan: PlanNode }] }>(

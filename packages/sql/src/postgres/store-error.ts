@@ -19,6 +19,9 @@ const BY_CODE: Readonly<Record<string, Trouble>> = {
   '25006': { detail: 'the server is read-only: it may be a replica' },
   '28000': { detail: 'the server refuses this user: check the user and pg_hba.conf' },
   '28P01': { detail: 'the server refuses the password: check the URL' },
+  '2BP01': {
+    detail: 'something outside of Latchkey depends on a table that has to be replaced: drop that first',
+  },
   '3D000': { detail: 'there is no such database: create it' },
   '3F000': { detail: 'no such table: run `latchkey migrate`' },
   '40': { detail: 'another transaction was in the way for too long: try again', ...AGAIN },

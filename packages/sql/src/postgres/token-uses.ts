@@ -7,14 +7,18 @@ import { isRowId } from './rows.js'
 /**
  * Uses of tokens that are gone are left out, and none can go while this runs; the later of two times counts, with its
  * address. In the order of digests, so that two nodes that write the same ones wait for each other and not in a circle.
+ * The ids are hidden from the planner, which would rather read all tokens than look up so many in every partition.
  */
 const recordText = (schema: string) => `
+  WITH held AS MATERIALIZED (
+    SELECT id FROM "${schema}".tokens WHERE id = ANY (ARRAY(SELECT unnest($2::bigint[]))) FOR KEY SHARE
+  )
   INSERT INTO "${schema}".token_uses AS known (digest, token_id, use_count, last_used_at, last_used_address)
-  SELECT used.digest, tokens.id, used.use_count, used.last_used_at, used.last_used_address
+  SELECT used.digest, held.id, used.use_count, used.last_used_at, used.last_used_address
   FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
     AS used (digest, token_id, use_count, last_used_at, last_used_address)
-  JOIN "${schema}".tokens ON tokens.id = used.token_id
-  ORDER BY used.digest FOR KEY SHARE OF tokens
+  JOIN held ON held.id = used.token_id
+  ORDER BY used.digest
   ON CONFLICT (digest) DO UPDATE SET
     use_count = known.use_count + excluded.use_count,
     last_used_address = CASE WHEN excluded.last_used_at >= known.last_used_at

@@ -1,5 +1,5 @@
 /** Tokens on PostgreSQL. */
-import type { WhereInterface } from 'kysely'
+import { sql, type WhereInterface } from 'kysely'
 import type { Change, TokenFilter, TokenStore } from 'latchkey'
 import { changedTokenColumns, msOf, useOf } from '../rows.js'
 import type { Changes } from './changes.js'
@@ -21,7 +21,8 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
   const { externalUsers, schema } = connection.options
   const kysely = queriesOf(schema)
   const tokens = kysely.selectFrom('tokens').selectAll()
-  const find = findToken(schema, externalUsers)
+  const find = findToken(schema, { externalUsers })
+  const findInPartitions = findToken(schema, { externalUsers, hasPartitions: true })
 
   const publish = (xid: string | null, changed: readonly Secrets[]) => {
     changes.publish(xid, changed.flatMap(secretsOf))
@@ -57,7 +58,7 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
 
   return {
     findByDigest: connection.method(async (digest) => {
-      const statement = find(digest)
+      const statement = connection.hasPartitions ? findInPartitions(digest) : find(digest)
       connection.statementCount += 1
       // What a replica does not have it may not have yet.
       const [row] = (await replica?.find<FoundRow>(statement)) ?? []
@@ -146,10 +147,11 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
         'id' in which
           ? expired.where('id', '=', rowId(which.id))
           : expired.where('id', '>', rowId(which.afterId)).orderBy('id').limit(which.limit)
-      // One that somebody works with is not waited for: it is left to the next time.
+      // One that somebody works with is not waited for: it is left to the next time. As an array, of which the planner
+      // cannot think that it is long: each is looked up, and never are all tokens of every partition read.
       const query = kysely
         .deleteFrom('tokens')
-        .where('id', 'in', doomed.forUpdate().skipLocked())
+        .where('id', '=', sql<number>`any(array(${doomed.forUpdate().skipLocked()}))`)
         .returningAll()
         .returning(XID)
       const deleted = await connection.query(query.compile())
