@@ -14,14 +14,15 @@ export interface EntryRules<Entry> {
 }
 
 /**
- * At most `2 * maxEntries` entries in two generations: when the young one is full it becomes the old one, and what is
- * asked for again moves back. Eviction costs nothing per request.
+ * At most `2 * maxEntries` entries in two generations: when `maxEntries` have come into the young one it becomes the old
+ * one, and what is asked for again moves back. Eviction costs nothing per request.
  */
 export class Generations<Entry> {
   readonly #maxEntries: number
   readonly #rules: EntryRules<Entry>
   #young = new Map<string, Entry>()
   #old = new Map<string, Entry>()
+  #setsSinceTurn = 0
 
   constructor(maxEntries: number, rules: EntryRules<Entry>) {
     this.#maxEntries = maxEntries
@@ -39,7 +40,10 @@ export class Generations<Entry> {
   }
 
   set(key: string, entry: Entry): void {
-    if (this.#young.size >= this.#maxEntries) {
+    // Counted rather than weighed: where entries come and are deleted again, their marks must go too.
+    this.#setsSinceTurn += 1
+    if (this.#setsSinceTurn > this.#maxEntries) {
+      this.#setsSinceTurn = 1
       this.#old = this.#young
       this.#young = new Map()
       this.#rules.onTurn()

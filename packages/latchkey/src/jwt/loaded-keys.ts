@@ -25,8 +25,9 @@ export class LoadedKeys {
   #keys: ReadonlyMap<string, LoadedKey> = new Map()
   #isStale = true
   #loading: Promise<void> | undefined
-  /** The reading after that one, for those who came when it had begun. */
+  /** The reading after `#followed`, for those who came when that had begun. */
   #following: Promise<void> | undefined
+  #followed: Promise<void> | undefined
   #nextEndMs = Number.POSITIVE_INFINITY
   #readAtMs = Number.NEGATIVE_INFINITY
 
@@ -47,12 +48,13 @@ export class LoadedKeys {
     this.#store.changes.catchUp()
     if (!this.#isStale) return this.#loading
     if (this.#loading === undefined) return this.#load()
-    this.#following ??= this.#loading
-      .catch(() => undefined)
-      .then(() => {
-        this.#following = undefined
-        return this.#loading ?? (this.#isStale ? this.#load() : undefined)
-      })
+    const before = this.#loading
+    if (this.#followed !== before) {
+      this.#followed = before
+      this.#following = before
+        .catch(() => undefined)
+        .then(() => this.#loading ?? (this.#isStale ? this.#load() : undefined))
+    }
     return this.#following
   }
 

@@ -9,9 +9,10 @@ import type { VerifiedToken } from './verified-token.js'
 
 /** One for all cached tokens of a user. */
 export interface PackedUser extends Mark {
+  /** As tokens name it, and changes too. */
   readonly id: UserId
   /** See `textOf`; the user itself where no such text says all. */
-  readonly details: string | User
+  details: string | User
 }
 
 export interface PackedToken {
@@ -32,15 +33,19 @@ export interface PackedToken {
 type More = Pick<Token, 'name' | 'scopes' | 'allowedAddresses' | 'previous'> &
   Pick<VerifiedToken, 'endsAtMs' | 'renewAfterMs' | 'allows' | 'tracksUse'>
 
-export function packUser(user: User): PackedUser {
-  return { current: true, id: user.id, details: textOf(user) ?? user }
+/** @param id what the token says; an app's own table may answer with another spelling */
+export function packUser(id: UserId, user: User): PackedUser {
+  return { current: true, id, details: detailsOf(id, user) }
 }
 
-/** Whether nothing of a user has changed since. */
-export function isSameUser({ details }: PackedUser, user: User): boolean {
-  return typeof details === 'string'
-    ? details === textOf(user)
-    : JSON.stringify(details) === JSON.stringify(user)
+/** Takes up when the user last logged in. False, and nothing is taken up, when anything else is new. */
+export function updateUser(packed: PackedUser, user: User): boolean {
+  const details = detailsOf(packed.id, user)
+  if (packed.details === details) return true
+  const { lastLogin: _, ...known } = unpackUser(packed)
+  const isSame = Object.entries(known).every(([name, value]) => isEqual(value, Reflect.get(user, name)))
+  if (isSame) packed.details = details
+  return isSame
 }
 
 export function packToken(owner: PackedUser, verified: VerifiedToken): PackedToken {
@@ -144,20 +149,36 @@ const LAST_LOGIN_AT = JOINED_AT + TIME_DIGITS
 const LENGTH_AT = LAST_LOGIN_AT + TIME_DIGITS
 const NAME_AT = LENGTH_AT + LENGTH_DIGITS
 
+function detailsOf(id: UserId, user: User): string | User {
+  return (user.id === id ? textOf(user) : undefined) ?? user
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  return one instanceof Date && other instanceof Date
+    ? Object.is(one.getTime(), other.getTime())
+    : Object.is(one, other)
+}
+
 /**
  * A user as one text: the three flags as a digit, the two times, the length of the username, the username, the email.
  * Undefined for what has no place in it, such as a year before 1970 in an app's own table; it stays the object it is.
  */
 function textOf({ username, email, ...user }: User): string | undefined {
   const flags = (user.isActive ? ACTIVE : 0) | (user.isStaff ? STAFF : 0) | (user.isSuperuser ? SUPERUSER : 0)
-  const joined = digitsOf(user.dateJoined?.getTime(), TIME_DIGITS)
-  const lastLogin =
-    user.lastLogin === null ? ' '.repeat(TIME_DIGITS) : digitsOf(user.lastLogin?.getTime(), TIME_DIGITS)
-  const length = digitsOf(username?.length, LENGTH_DIGITS)
-  if (joined === undefined || lastLogin === undefined || length === undefined || typeof email !== 'string')
+  const joined = timeDigits(user.dateJoined)
+  const lastLogin = user.lastLogin === null ? ' '.repeat(TIME_DIGITS) : timeDigits(user.lastLogin)
+  if (joined === undefined || lastLogin === undefined) return undefined
+  if (typeof username !== 'string' || typeof email !== 'string') return undefined
+  if (![user.isActive, user.isStaff, user.isSuperuser].every((flag) => typeof flag === 'boolean'))
     return undefined
+  const length = digitsOf(username.length, LENGTH_DIGITS)
   // Joined, it is one piece; a template would keep its parts.
-  return [flags, joined, lastLogin, length, username, email].join('')
+  return length && [flags, joined, lastLogin, length, username, email].join('')
+}
+
+/** An app's own table may have something else than a date in it. */
+function timeDigits(date: unknown): string | undefined {
+  return date instanceof Date ? digitsOf(date.getTime(), TIME_DIGITS) : undefined
 }
 
 function digitsOf(value: number | undefined, digits: number): string | undefined {

@@ -216,6 +216,13 @@ describe('sharedScopes', () => {
     )
   })
 
+  it('tells lists that are no arrays, as a caller in JavaScript may give', () => {
+    const some = new Set(['orders:read']) as unknown as readonly string[]
+    const others = new Set(['*']) as unknown as readonly string[]
+    expect(sharedScopes(others)).toEqual(['*'])
+    expect(sharedScopes(some)).toEqual(['orders:read'])
+  })
+
   it('goes on with more lists than it remembers', () => {
     for (let index = 0; index < 3000; index += 1) expect(sharedScopes([`s${index}`])).toEqual([`s${index}`])
   })

@@ -83,11 +83,11 @@ const matchers = new WeakMap<readonly string[], ScopeMatcher>()
  * then are compiled once and held once.
  */
 export function sharedScopes(scopes: readonly string[]): readonly string[] {
-  // As JSON, so that a text with a separator in it is never taken for two.
-  const key = JSON.stringify(scopes)
+  // Read once, whatever it is: callers may give a Set. As JSON, a text with a separator in it is never taken for two.
+  const list = Object.freeze([...scopes])
+  const key = JSON.stringify(list)
   const known = lists.get(key)
   if (known !== undefined) return known
-  const list = Object.freeze([...scopes])
   if (lists.size >= MAX_REMEMBERED) lists.clear()
   lists.set(key, list)
   return list

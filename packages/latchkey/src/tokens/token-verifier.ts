@@ -39,6 +39,9 @@ export interface Caller {
 /** The user and the token behind a secret: DRF's `(user, auth)`. */
 export type TokenIdentity = VerifiedToken['identity']
 
+/** A Map ends at 2^24 entries. */
+const MAX_CACHE_ENTRIES = 16_000_000
+
 /** Names of the policies whose tokens are taken; undefined: all. */
 type Accepted = ReadonlySet<string> | undefined
 
@@ -51,8 +54,8 @@ export class TokenVerifier {
 
   constructor(options: TokenVerifierOptions) {
     const { cacheEntries, store } = options
-    if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0)
-      throw new TypeError('cacheEntries: must be 0 or more')
+    if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0 || cacheEntries > MAX_CACHE_ENTRIES)
+      throw new TypeError(`cacheEntries: must be a whole number from 0 to ${MAX_CACHE_ENTRIES}`)
     this.#options = options
     this.#formats = [...options.policies.values()].flatMap(({ format }) =>
       format === null ? [] : [[format, secretPrefix(format)] as const],

@@ -86,4 +86,29 @@ describe('VerifiedCache', () => {
     expect(cache.get('key')).toBeUndefined()
     expect(cache.size).toBe(0)
   })
+
+  it('forgets the tokens of a user whom the app spells differently than they do', () => {
+    const cache = new VerifiedCache(10)
+    const token = verified(5)
+    const respelt = { ...token, identity: { ...token.identity, user: { ...token.identity.user, id: '5' } } }
+    cache.set('key', respelt, cache.epoch)
+    expect(cache.get('key')?.identity).toEqual(respelt.identity)
+    cache.apply({ kind: 'user', userId: 5 })
+    expect(cache.get('key')).toBeUndefined()
+  })
+
+  it('keeps a user’s tokens when a later one shows a login, and drops them when it shows anything else', () => {
+    const cache = new VerifiedCache(10)
+    const later = (changes: Partial<User>) => {
+      const token = verified(1, 2)
+      return { ...token, identity: { ...token.identity, user: { ...token.identity.user, ...changes } } }
+    }
+    cache.set('first', verified(1), cache.epoch)
+    cache.set('second', later({ lastLogin: new Date(1) }), cache.epoch)
+    expect(cache.get('first')).toBeDefined()
+    cache.set('third', later({ isActive: false }), cache.epoch)
+    expect(cache.get('first')).toBeUndefined()
+    expect(cache.get('second')).toBeUndefined()
+    expect(cache.get('third')?.identity.user.isActive).toBe(false)
+  })
 })

@@ -7,12 +7,12 @@ import { Marks } from '../cache/marks.js'
 import type { UserId } from '../identity.js'
 import type { Change } from '../stores/store.js'
 import {
-  isSameUser,
   type PackedToken,
   type PackedUser,
   packToken,
   packUser,
   unpackToken,
+  updateUser,
 } from './packed-token.js'
 import { digestKeyOf } from './token-digest.js'
 import type { VerifiedToken } from './verified-token.js'
@@ -30,12 +30,14 @@ export class VerifiedCache {
   readonly #tokens: Generations<PackedToken>
   readonly #owners = new Marks<UserId, PackedUser>()
   /** A ring: the one that was unpacked first is packed again. */
-  readonly #unpacked: Array<PackedToken | undefined> = []
+  #unpacked: Array<PackedToken | undefined> = []
+  readonly #maxUnpacked: number
   #unpackedAt = 0
   #unpackedSinceHeld = 0
   #epoch = 0
 
   constructor(maxEntries: number) {
+    this.#maxUnpacked = Math.min(MAX_UNPACKED, 2 * maxEntries)
     this.#tokens = new Generations(maxEntries, {
       isCurrent: ({ owner }) => owner.current,
       onKept: ({ owner }) => this.#owners.keep(owner.id, owner),
@@ -84,15 +86,20 @@ export class VerifiedCache {
       case 'all':
         this.#tokens.clear()
         this.#owners.clear()
+        this.#unpacked = []
+        this.#unpackedAt = 0
     }
   }
 
-  /** One object for all tokens of a user. What was just read counts: if it says more, the user's other tokens go. */
-  #ownerOf({ identity: { user } }: VerifiedToken): PackedUser {
-    const known = this.#owners.find(user.id)
-    if (known !== undefined && isSameUser(known, user)) return known
-    this.#owners.forget(user.id)
-    return packUser(user)
+  /**
+   * One object for all tokens of a user. What was just read counts: if it says more than that they logged in, the user's
+   * other tokens go.
+   */
+  #ownerOf({ identity: { user, auth } }: VerifiedToken): PackedUser {
+    const known = this.#owners.find(auth.userId)
+    if (known !== undefined && updateUser(known, user)) return known
+    this.#owners.forget(auth.userId)
+    return packUser(auth.userId, user)
   }
 
   #unpack(token: PackedToken): VerifiedToken {
@@ -110,6 +117,6 @@ export class VerifiedCache {
     const first = this.#unpacked[this.#unpackedAt]
     if (first !== undefined) first.unpacked = null
     this.#unpacked[this.#unpackedAt] = token
-    this.#unpackedAt = (this.#unpackedAt + 1) % MAX_UNPACKED
+    this.#unpackedAt = (this.#unpackedAt + 1) % this.#maxUnpacked
   }
 }

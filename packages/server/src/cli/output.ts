@@ -88,7 +88,10 @@ export function printTable(
   rows: ReadonlyArray<readonly string[]>,
 ): void {
   const cells = [headings, ...rows].map((row) => row.map(printable))
-  const widths = headings.map((_, column) => Math.max(...cells.map((row) => [...(row[column] ?? '')].length)))
+  // No spread: there may be more rows than a call takes arguments.
+  const widths = headings.map((_, column) =>
+    cells.reduce((widest, row) => Math.max(widest, [...(row[column] ?? '')].length), 0),
+  )
   for (const row of cells) {
     const padded = row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - [...cell].length))
     io.stdout.write(`${padded.join('  ').trimEnd()}\n`)

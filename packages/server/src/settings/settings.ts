@@ -158,7 +158,7 @@ export const SETTINGS = Object.freeze({
     flag: '--cache-entries',
     default: 50_000,
     min: 0,
-    max: 100_000_000,
+    max: 16_000_000,
     scope: 'serve',
     description: 'verified tokens kept in memory, by each worker; 0: none',
   },

@@ -27,9 +27,10 @@ export function jwtStore(tables: Tables): JwtStore {
       for (const record of fresh) insert(record)
     }),
     find: method((jti) => copyOf(records.get(jti), copyJwt)),
-    list: method(({ userId }, { afterJti = '', limit = Number.POSITIVE_INFINITY } = {}) =>
+    list: method(({ userId }, { afterJti, limit = Number.POSITIVE_INFINITY } = {}) =>
       [...records.values()]
-        .filter((record) => (userId === undefined || record.userId === userId) && record.jti > afterJti)
+        .filter((record) => userId === undefined || record.userId === userId)
+        .filter(({ jti }) => afterJti === undefined || jti > afterJti)
         .sort((a, b) => (a.jti < b.jti ? -1 : 1))
         .slice(0, limit)
         .map(copyJwt),
