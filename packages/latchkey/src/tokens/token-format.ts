@@ -64,7 +64,7 @@ export function secretPrefix({ brand, kind }: SecretFormat): string {
 export function newFormattedSecret(format: SecretFormat): string {
   const { secretCharacters } = secretFormat(format)
   const text = secretPrefix(format) + randomAlphanumeric(secretCharacters)
-  return text + checksumText(crc32(text, text.length))
+  return text + checksumText(crc32(text))
 }
 
 /**
@@ -79,33 +79,36 @@ export function newFormattedSecret(format: SecretFormat): string {
  * notices whatever lies within 32 bits, and `token-format.test.ts` shows it for the two characters between which
  * secret and checksum meet.
  */
-export function isWellFormed(text: string, { brand, kind, secretCharacters }: SecretFormat): boolean {
-  const secretAt = brand.length + kind.length + 2
-  const checksumAt = secretAt + secretCharacters
-  return (
-    text.length === checksumAt + CHECKSUM_CHARACTERS &&
-    text.startsWith(brand) &&
-    text.charCodeAt(brand.length) === UNDERSCORE &&
-    text.startsWith(kind, brand.length + 1) &&
-    text.charCodeAt(secretAt - 1) === UNDERSCORE &&
-    isBase62(text, secretAt, checksumAt) &&
-    checksumNumber(text, checksumAt) === crc32(text, checksumAt)
-  )
+export function isWellFormed(text: string, format: SecretFormat): boolean {
+  const prefix = secretPrefix(format)
+  return text.startsWith(prefix) && isWellFormedBehind(prefix, text, format)
 }
 
-const UNDERSCORE = 0x5f
+/**
+ * Whether a text would be well-formed if it began with this prefix, that of the format, in place of as many characters:
+ * what has another prefix and the right checksum for this one has been tampered with.
+ */
+export function isWellFormedBehind(
+  prefix: string,
+  text: string,
+  { secretCharacters }: SecretFormat,
+): boolean {
+  const checksumAt = prefix.length + secretCharacters
+  if (text.length !== checksumAt + CHECKSUM_CHARACTERS) return false
+  let crc = remainderOf(prefix)
+  for (let at = prefix.length; at < checksumAt; at += 1) {
+    const code = text.charCodeAt(at)
+    if ((VALUES[code] ?? NO_DIGIT) === NO_DIGIT) return false
+    crc = (crc >>> 8) ^ (REMAINDERS[(crc ^ code) & 0xff] ?? 0)
+  }
+  return checksumNumber(text, checksumAt) === ~crc >>> 0
+}
+
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const NO_DIGIT = -1
 
 /** Character code -> its value in base 62. */
 const VALUES = Int8Array.from({ length: 128 }, (_, code) => DIGITS.indexOf(String.fromCharCode(code)))
-
-function isBase62(text: string, from: number, to: number): boolean {
-  for (let at = from; at < to; at += 1) {
-    if ((VALUES[text.charCodeAt(at)] ?? NO_DIGIT) === NO_DIGIT) return false
-  }
-  return true
-}
 
 /** Padded with zeros, so that a number has one text only. */
 function checksumText(checksum: number): string {
@@ -135,13 +138,18 @@ const REMAINDERS = Int32Array.from({ length: 256 }, (_, byte) => {
 })
 
 /**
- * CRC-32 of the first `end` characters, which are ASCII. By table: for texts as short as these it takes less time than the call into `zlib.crc32`, which
- * Node has from 20.15 and 22.2 on.
+ * CRC-32 of a text, which is ASCII. By table: for texts as short as these it takes less time than the call into
+ * `zlib.crc32`, which Node has from 20.15 and 22.2 on.
  */
-function crc32(text: string, end: number): number {
+function crc32(text: string): number {
+  return ~remainderOf(text) >>> 0
+}
+
+/** What goes on with the next characters. */
+function remainderOf(text: string): number {
   let crc = -1
-  for (let at = 0; at < end; at += 1) {
+  for (let at = 0; at < text.length; at += 1) {
     crc = (crc >>> 8) ^ (REMAINDERS[(crc ^ text.charCodeAt(at)) & 0xff] ?? 0)
   }
-  return ~crc >>> 0
+  return crc
 }

@@ -14,7 +14,7 @@ import { RecentSecrets } from './recent-secrets.js'
 import { intersectScopes, sharedScopes } from './scopes.js'
 import { type Token, toToken } from './token.js'
 import { digestBytes, digestKey, digestKeyOf, MAX_SECRET_LENGTH } from './token-digest.js'
-import { isWellFormed, type SecretFormat, secretPrefix } from './token-format.js'
+import { isWellFormedBehind, type SecretFormat, secretPrefix } from './token-format.js'
 import { ownedScopes, renewAfterMs, renewedExpiryMs, type TokenPolicy } from './token-policy.js'
 import { VerifiedCache } from './verified-cache.js'
 import type { VerifiedToken } from './verified-token.js'
@@ -101,9 +101,10 @@ export class TokenVerifier {
   isMalformed(secret: string): boolean {
     if (secret.length === 0 || secret.length > MAX_SECRET_LENGTH) return true
     for (const [format, prefix] of this.#formats) {
-      if (secret.startsWith(prefix)) return !isWellFormed(secret, format)
+      const isRestGood = isWellFormedBehind(prefix, secret, format)
+      if (secret.startsWith(prefix)) return !isRestGood
       // The rest tells what the prefix should have been.
-      if (isWellFormed(prefix + secret.slice(prefix.length), format)) return true
+      if (isRestGood) return true
     }
     return false
   }
