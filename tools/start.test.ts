@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ROOT } from './ensure-installed.mjs'
+import { freePort } from './lib/free-port.js'
 
 let data: string
 const running = new Set<ChildProcess>()
@@ -19,15 +19,6 @@ afterAll(() => {
   for (const child of running) child.kill('SIGTERM')
   rmSync(data, { recursive: true, force: true })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
 
 /** Starts the demo; `text()` is what it has printed so far. */
 function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {

@@ -3,11 +3,11 @@ import { hash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { freePort } from '../../../tools/lib/free-port.js'
 import { findRedis, withRedis } from '../../latchkey/test/redis-server.js'
 import { tcpProxy } from '../../latchkey/test/tcp-proxy.js'
 import { findPostgres, query } from '../../sql/test/postgres-server.js'
@@ -280,14 +280,6 @@ if (postgres !== null && redisUrl !== null) {
     onTestFinished(() => proxy.close())
     return { proxy, through: { LATCHKEY_REDIS: proxy.url } }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 function withPassword(url: string) {

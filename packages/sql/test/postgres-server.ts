@@ -5,11 +5,11 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import pg from 'pg'
 import { afterAll } from 'vitest'
+import { freePort } from '../../../tools/lib/free-port.js'
 
 export interface PostgresServer {
   /** As a superuser, to a database that is there already. */
@@ -195,12 +195,4 @@ function newServerFolder(): string {
   // For a file that fails before its first test.
   process.once('exit', remove)
   return folder
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { user, verifiedToken } from '../../test/verified-token.js'
 import type { User } from '../identity.js'
 import { packToken, packUser, unpackToken, updateUser } from './packed-token.js'
 import type { VerifiedToken } from './verified-token.js'
@@ -89,57 +90,22 @@ describe('updateUser', () => {
         const packed = packUser(one.id, one)
         const later = { ...one, lastLogin: other.lastLogin }
         expect(updateUser(packed, later)).toBe(true)
-        expect(unpackToken(packToken(packed, tokenOf(later))).identity.user).toEqual(later)
+        expect(unpackToken(packToken(packed, verifiedToken(later))).identity.user).toEqual(later)
         for (const [name, value] of Object.entries(other)) {
           if (name === 'lastLogin' || String(value) === String(Reflect.get(one, name))) continue
           if (value instanceof Date && value.getTime() === Number(Reflect.get(one, name))) continue
           expect(updateUser(packed, { ...later, [name]: value })).toBe(false)
         }
-        expect(unpackToken(packToken(packed, tokenOf(later))).identity.user).toEqual(later)
+        expect(unpackToken(packToken(packed, verifiedToken(later))).identity.user).toEqual(later)
       }),
     )
   })
 
   it('packs what an app has in place of a date or a text', () => {
-    const odd = { ...USER, dateJoined: '2026-01-01', lastLogin: 7n, email: null } as unknown as User
+    const odd = { ...user(5), dateJoined: '2026-01-01', lastLogin: 7n, email: null } as unknown as User
     const packed = packUser(odd.id, odd)
-    expect(unpackToken(packToken(packed, tokenOf(odd))).identity.user).toEqual(odd)
+    expect(unpackToken(packToken(packed, verifiedToken(odd))).identity.user).toEqual(odd)
     expect(updateUser(packed, { ...odd })).toBe(true)
-    expect(updateUser(packed, USER)).toBe(false)
+    expect(updateUser(packed, user(5))).toBe(false)
   })
 })
-
-const USER: User = {
-  id: 5,
-  username: 'vitor',
-  email: '',
-  isActive: true,
-  isStaff: false,
-  isSuperuser: false,
-  dateJoined: new Date(0),
-  lastLogin: null,
-}
-
-function tokenOf(user: User): VerifiedToken {
-  const auth = {
-    id: 1,
-    policy: 'authtoken',
-    userId: user.id,
-    hint: '…abcd',
-    name: '',
-    scopes: null,
-    allowedAddresses: null,
-    createdAt: new Date(0),
-    expiresAt: null,
-    previous: null,
-  }
-  const never = Number.POSITIVE_INFINITY
-  return {
-    identity: { user, auth },
-    endsAtMs: never,
-    renewAfterMs: never,
-    allows: null,
-    tracksUse: false,
-    tally: null,
-  }
-}

@@ -1,42 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { user, verifiedToken } from '../../test/verified-token.js'
 import type { User } from '../identity.js'
 import { digestBytes, digestKey } from './token-digest.js'
 import { VerifiedCache } from './verified-cache.js'
-import type { VerifiedToken } from './verified-token.js'
 
-function verified(userId: number, id = userId): VerifiedToken {
-  const user: User = {
-    id: userId,
-    username: `user${userId}`,
-    email: '',
-    isActive: true,
-    isStaff: false,
-    isSuperuser: false,
-    dateJoined: new Date(0),
-    lastLogin: null,
-  }
-  const auth = {
-    id,
-    policy: 'authtoken',
-    userId,
-    hint: '',
-    name: '',
-    scopes: null,
-    allowedAddresses: null,
-    createdAt: new Date(0),
-    expiresAt: null,
-    previous: null,
-  }
-  const never = Number.POSITIVE_INFINITY
-  return {
-    identity: { user, auth },
-    endsAtMs: never,
-    renewAfterMs: never,
-    allows: null,
-    tracksUse: false,
-    tally: null,
-  }
-}
+const verified = (userId: number, id = userId) => verifiedToken(user(userId), { id })
 
 describe('VerifiedCache', () => {
   it('never holds more than two generations, and keeps what is in use', () => {
@@ -89,8 +57,7 @@ describe('VerifiedCache', () => {
 
   it('forgets the tokens of a user whom the app spells differently than they do', () => {
     const cache = new VerifiedCache(10)
-    const token = verified(5)
-    const respelt = { ...token, identity: { ...token.identity, user: { ...token.identity.user, id: '5' } } }
+    const respelt = verifiedToken(user(5, { id: '5' }), { userId: 5 })
     cache.set('key', respelt, cache.epoch)
     expect(cache.get('key')?.identity).toEqual(respelt.identity)
     cache.apply({ kind: 'user', userId: 5 })
@@ -99,10 +66,7 @@ describe('VerifiedCache', () => {
 
   it('keeps a user’s tokens when a later one shows a login, and drops them when it shows anything else', () => {
     const cache = new VerifiedCache(10)
-    const later = (changes: Partial<User>) => {
-      const token = verified(1, 2)
-      return { ...token, identity: { ...token.identity, user: { ...token.identity.user, ...changes } } }
-    }
+    const later = (changes: Partial<User>) => verifiedToken(user(1, changes), { id: 2 })
     cache.set('first', verified(1), cache.epoch)
     cache.set('second', later({ lastLogin: new Date(1) }), cache.epoch)
     expect(cache.get('first')).toBeDefined()
