@@ -45,12 +45,13 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
     if (request.vary.length > 0) lines.push(['Vary', request.vary.join(', ')])
     return { identity: null, refusal: { status, headers: lines, body: JSON.stringify(data) } }
   }
+  const settle = (request: ApiRequest, identity: Promise<Identity>): Promise<GateOutcome> =>
+    identity.then(pass, (error: unknown) => refuse(request, error))
   return (http) => {
     const request = new ApiRequest(http, requestContext)
     try {
       const identity = runGuard(policy, request, context.services)
-      if (!(identity instanceof Promise)) return pass(identity)
-      return identity.then(pass, (error: unknown) => refuse(request, error))
+      return identity instanceof Promise ? settle(request, identity) : pass(identity)
     } catch (error) {
       return refuse(request, error)
     }

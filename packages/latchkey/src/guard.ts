@@ -30,17 +30,38 @@ export function runGuard(
   request: GuardedRequest,
   services: Services,
 ): Identity | Promise<Identity> {
-  const { authentication, throttles } = policy
-  const identify = () =>
-    after(authenticate(authentication, request, services, 0), (identity) =>
-      authorize(policy, identity, request),
-    )
-  if (throttles.length === 0) return identify()
+  return policy.throttles.length === 0
+    ? identify(policy, request, services)
+    : identifyThrottled(policy, request, services)
+}
+
+function identifyThrottled(
+  policy: GuardPolicy,
+  request: GuardedRequest,
+  services: Services,
+): Identity | Promise<Identity> {
   const throttle = (stage: Throttle['stage'], identity: Identity | null) =>
-    applyThrottles(throttles, stage, request, identity, services.throttles, services.clock.nowMs())
+    applyThrottles(policy.throttles, stage, request, identity, services.throttles, services.clock.nowMs())
   return after(throttle('address', null), () =>
-    after(identify(), (identity) => after(throttle('identity', identity), () => identity)),
+    after(identify(policy, request, services), (identity) =>
+      after(throttle('identity', identity), () => identity),
+    ),
   )
+}
+
+/**
+ * Without throttles this is all of a request. What must wait is handed on to functions of its own: a closure in here
+ * would be made for every request, and a hot token has no use for one.
+ */
+function identify(
+  policy: GuardPolicy,
+  request: GuardedRequest,
+  services: Services,
+): Identity | Promise<Identity> {
+  const identity = authenticate(policy.authentication, request, services, 0)
+  return identity instanceof Promise
+    ? authorizeLater(policy, identity, request)
+    : authorize(policy, identity, request)
 }
 
 /** The next step: at once where the one before is done, else when it is. */
@@ -60,32 +81,50 @@ function authenticate(
 ): Identity | Promise<Identity> {
   for (let index = from; index < authenticators.length; index += 1) {
     const identity = authenticators[index]?.authenticate(request, services) ?? null
-    if (identity instanceof Promise) {
-      return identity.then(
-        (resolved) => resolved ?? authenticate(authenticators, request, services, index + 1),
-      )
-    }
+    if (identity instanceof Promise) return orNext(identity, authenticators, request, services, index + 1)
     if (identity !== null) return identity
   }
   return ANONYMOUS
 }
 
-/** DRF's rule: who is nobody is asked to say who they are; who is somebody is told that they may not. */
-function authorize(
-  { authentication, permissions }: GuardPolicy,
-  identity: Identity,
+async function orNext(
+  identity: Promise<Identity | null>,
+  authenticators: readonly Authenticator[],
   request: GuardedRequest,
-): Identity {
-  for (const permission of permissions) {
-    if (permission.allows(identity, request)) continue
-    if (authentication.length > 0 && identity === ANONYMOUS) throw new LatchkeyError('not_authenticated')
-    const { message, challengeParameters } = permission.deniedBy?.(identity, request) ?? permission
-    throw new LatchkeyError('permission_denied', {
-      ...(message === undefined ? {} : { message }),
-      ...(challengeParameters === undefined ? {} : { challengeParameters }),
-    })
+  services: Services,
+  next: number,
+): Promise<Identity> {
+  return (await identity) ?? authenticate(authenticators, request, services, next)
+}
+
+/** DRF's rule: who is nobody is asked to say who they are; who is somebody is told that they may not. */
+function authorize(policy: GuardPolicy, identity: Identity, request: GuardedRequest): Identity {
+  for (const permission of policy.permissions) {
+    if (!permission.allows(identity, request)) throw denied(policy, permission, identity, request)
   }
   return identity
+}
+
+async function authorizeLater(
+  policy: GuardPolicy,
+  identity: Promise<Identity>,
+  request: GuardedRequest,
+): Promise<Identity> {
+  return authorize(policy, await identity, request)
+}
+
+function denied(
+  { authentication }: GuardPolicy,
+  permission: Permission,
+  identity: Identity,
+  request: GuardedRequest,
+): LatchkeyError {
+  if (authentication.length > 0 && identity === ANONYMOUS) return new LatchkeyError('not_authenticated')
+  const { message, challengeParameters } = permission.deniedBy?.(identity, request) ?? permission
+  return new LatchkeyError('permission_denied', {
+    ...(message === undefined ? {} : { message }),
+    ...(challengeParameters === undefined ? {} : { challengeParameters }),
+  })
 }
 
 /**

@@ -4,7 +4,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler } from '../request.js'
-import { type BodyReader, fromIncoming, leaveBody, writeResponse } from './node-http.js'
+import { type BodyReader, fromIncoming, leaveBody, putIdentity, writeResponse } from './node-http.js'
 
 /** The part of Express's request that is read. */
 interface ExpressRequest extends IncomingMessage {
@@ -28,15 +28,27 @@ function endpoint(handler: Handler): Middleware {
  */
 function guard(latchkey: Latchkey, ...permissions: readonly Permission[]): Middleware {
   const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
+  const settle = (
+    { identity, refusal }: GateOutcome,
+    request: ExpressRequest,
+    response: ServerResponse,
+    next: Next,
+  ) => {
+    if (refusal !== null) return writeResponse(response, refusal, request.method)
+    putIdentity(request, identity)
+    next()
+  }
+  // Apart from the middleware, so that a request that need not wait gets no closure.
+  const settleLater = (
+    outcome: Promise<GateOutcome>,
+    request: ExpressRequest,
+    response: ServerResponse,
+    next: Next,
+  ) => void outcome.then((late) => settle(late, request, response, next)).catch(next)
   return (request: ExpressRequest, response, next) => {
-    const settle = ({ identity, refusal }: GateOutcome) => {
-      if (refusal !== null) return writeResponse(response, refusal, request.method)
-      Object.assign(request, identity)
-      next()
-    }
     const outcome = gate(fromExpress(request, leaveBody))
-    if (outcome instanceof Promise) outcome.then(settle).catch(next)
-    else settle(outcome)
+    if (outcome instanceof Promise) settleLater(outcome, request, response, next)
+    else settle(outcome, request, response, next)
   }
 }
 
@@ -54,14 +66,34 @@ function route<
   handler: (request: Request & IdentityBehind<P>, response: Response, next: Next) => unknown,
 ): (request: Request, response: Response, next: Next) => void {
   const gate = latchkey.gate(permissions)
+  const settle = (
+    { identity, refusal }: GateOutcome<IdentityBehind<P>>,
+    request: Request,
+    response: Response,
+    next: Next,
+  ): unknown => {
+    if (refusal !== null) return writeResponse(response, refusal, request.method)
+    putIdentity(request, identity)
+    return handler(request, response, next)
+  }
+  const settleLater = async (
+    outcome: Promise<GateOutcome<IdentityBehind<P>>>,
+    request: Request,
+    response: Response,
+    next: Next,
+  ) => settle(await outcome, request, response, next)
   return (request, response, next) => {
-    const settle = async (outcome: GateOutcome<IdentityBehind<P>>) => {
-      if (outcome.refusal !== null) writeResponse(response, outcome.refusal, request.method)
-      else await handler(Object.assign(request, outcome.identity), response, next)
+    try {
+      const outcome = gate(fromExpress(request, leaveBody))
+      const result =
+        outcome instanceof Promise
+          ? settleLater(outcome, request, response, next)
+          : settle(outcome, request, response, next)
+      // Express 4 does not look at what a handler returns.
+      if (result instanceof Object && 'then' in result) Promise.resolve(result).catch(next)
+    } catch (error) {
+      next(error)
     }
-    Promise.resolve(gate(fromExpress(request, leaveBody)))
-      .then(settle)
-      .catch(next)
   }
 }
 

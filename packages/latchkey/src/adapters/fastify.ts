@@ -4,7 +4,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, HttpResponse } from '../request.js'
-import { fromIncoming, leaveBody } from './node-http.js'
+import { fromIncoming, leaveBody, putIdentity } from './node-http.js'
 
 /**
  * A plugin that serves mounted views: `app.register(fastify.endpoints({ '/api-token-auth/': latchkey.endpoints.obtainAuthToken }))`.
@@ -33,19 +33,33 @@ function endpoints(
 function guard(
   latchkey: Latchkey,
   ...permissions: readonly Permission[]
-): (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void {
+): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
   const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
+  const settle = (
+    { identity, refusal }: GateOutcome,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: Done,
+  ) => {
+    if (refusal !== null) return void send(reply, refusal)
+    putIdentity(request, identity)
+    done()
+  }
+  // Apart from the hook, so that a request that need not wait gets no closure.
+  const settleLater = (
+    outcome: Promise<GateOutcome>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: Done,
+  ) => void outcome.then((late) => settle(late, request, reply, done)).catch(done)
   return (request, reply, done) => {
-    const settle = ({ identity, refusal }: GateOutcome) => {
-      if (refusal !== null) return void send(reply, refusal)
-      Object.assign(request, identity)
-      done()
-    }
     const outcome = gate(headOf(request))
-    if (outcome instanceof Promise) outcome.then(settle).catch(done)
-    else settle(outcome)
+    if (outcome instanceof Promise) settleLater(outcome, request, reply, done)
+    else settle(outcome, request, reply, done)
   }
 }
+
+type Done = (error?: Error) => void
 
 /**
  * A whole route behind a guard, with types: the identity comes as an argument, and its user is not null where a
@@ -62,16 +76,19 @@ function route<
   handler: (request: Request, reply: Reply, identity: IdentityBehind<P>) => Result,
 ): (request: Request, reply: Reply) => Result | Reply | Promise<Result | Reply> {
   const gate = latchkey.gate(permissions)
+  const settle = (
+    { identity, refusal }: GateOutcome<IdentityBehind<P>>,
+    request: Request,
+    reply: Reply,
+  ): Result | Reply => (refusal === null ? handler(request, reply, identity) : send(reply, refusal))
+  const settleLater = async (
+    outcome: Promise<GateOutcome<IdentityBehind<P>>>,
+    request: Request,
+    reply: Reply,
+  ) => settle(await outcome, request, reply)
   return (request, reply) => {
     const outcome = gate(headOf(request))
-    if (!(outcome instanceof Promise)) {
-      return outcome.refusal === null
-        ? handler(request, reply, outcome.identity)
-        : send(reply, outcome.refusal)
-    }
-    return outcome.then(({ identity, refusal }) =>
-      refusal === null ? handler(request, reply, identity) : send(reply, refusal),
-    )
+    return outcome instanceof Promise ? settleLater(outcome, request, reply) : settle(outcome, request, reply)
   }
 }
 

@@ -1,6 +1,6 @@
 /** Hono: `hono.endpoint` serves a view, `hono.guard` stands before a route of your own. */
 import type { IncomingMessage } from 'node:http'
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
@@ -30,14 +30,22 @@ function guard<const P extends readonly Permission[]>(
   ...permissions: P
 ): MiddlewareHandler<HonoVariables<P>> {
   const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
-  return async (context, next) => {
-    const outcome = gate(headOf(context))
-    const { identity, refusal } = outcome instanceof Promise ? await outcome : outcome
-    if (refusal !== null) return toResponse(refusal, context.req.method)
+  // Neither is `async`, which is one promise more for every request, nor in the middleware, where each would get a closure.
+  const settle = (
+    { identity, refusal }: GateOutcome,
+    context: Context<HonoVariables<P>>,
+    next: Next,
+  ): ReturnType<MiddlewareHandler> => {
+    if (refusal !== null) return Promise.resolve(toResponse(refusal, context.req.method))
     context.set('user', identity.user)
     context.set('auth', identity.auth)
-    await next()
-    return undefined
+    return next()
+  }
+  const settleLater = (outcome: Promise<GateOutcome>, context: Context<HonoVariables<P>>, next: Next) =>
+    outcome.then((late) => settle(late, context, next))
+  return (context, next) => {
+    const outcome = gate(headOf(context))
+    return outcome instanceof Promise ? settleLater(outcome, context, next) : settle(outcome, context, next)
   }
 }
 
@@ -51,11 +59,13 @@ function route<const P extends readonly Permission[]>(
   handler: (context: Context, identity: IdentityBehind<P>) => Response | Promise<Response>,
 ): (context: Context) => Response | Promise<Response> {
   const gate = latchkey.gate(permissions)
+  const settle = ({ identity, refusal }: GateOutcome<IdentityBehind<P>>, context: Context) =>
+    refusal === null ? handler(context, identity) : toResponse(refusal, context.req.method)
+  const settleLater = async (outcome: Promise<GateOutcome<IdentityBehind<P>>>, context: Context) =>
+    settle(await outcome, context)
   return (context) => {
-    const settle = ({ identity, refusal }: GateOutcome<IdentityBehind<P>>) =>
-      refusal === null ? handler(context, identity) : toResponse(refusal, context.req.method)
     const outcome = gate(headOf(context))
-    return outcome instanceof Promise ? outcome.then(settle) : settle(outcome)
+    return outcome instanceof Promise ? settleLater(outcome, context) : settle(outcome, context)
   }
 }
 
@@ -72,9 +82,11 @@ function fromHono(context: Context): HttpRequest {
 /** For a guard, which seldom reads a body: then Node's request is enough, and a `Request` need not be made of it. */
 function headOf(context: Context): HttpRequest {
   const incoming = incomingOf(context)
-  const body = (maxBytes: number) => copyOfBody(context, maxBytes)
-  if (incoming === null) return { ...fromFetch(context.req.raw), body }
-  return fromIncoming(incoming, incoming.url, undefined, (_incoming, maxBytes) => body(maxBytes))
+  if (incoming === null)
+    return { ...fromFetch(context.req.raw), body: (maxBytes) => copyOfBody(context, maxBytes) }
+  return fromIncoming(incoming, incoming.url, undefined, (_incoming, maxBytes) =>
+    copyOfBody(context, maxBytes),
+  )
 }
 
 /** The handler behind the guard reads the body again; what read it before has left it with Hono. */

@@ -1,6 +1,7 @@
 /** Plain node:http: translates its request and response. Express and every other `(req, res)` framework builds on it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LatchkeyError } from '../errors.js'
+import type { Identity } from '../identity.js'
 import type { Handler, HttpRequest, HttpResponse } from '../request.js'
 
 /** A request listener: `createServer(listener(latchkey.handler(view)))`. */
@@ -30,6 +31,13 @@ export async function leaveBody(): Promise<never> {
     message:
       'CSRF Failed: The guard leaves the body to its handler: send the token as a header, or parse the body before the guard.',
   })
+}
+
+/** Puts who asks on a framework's own request. Property by property: `Object.assign` takes five times as long. */
+export function putIdentity<I extends Identity>(request: object, { user, auth }: I): asserts request is I {
+  const identified: { user?: unknown; auth?: unknown } = request
+  identified.user = user
+  identified.auth = auth
 }
 
 /** Writes the answer. To HEAD the same headers go out and no body. */
@@ -106,7 +114,9 @@ export function incomingHeader(incoming: IncomingMessage, name: string): string 
   const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined)
   if (value === undefined) return undefined
   if (typeof value === 'object') return value.join(',')
-  return FIRST_KEPT.has(name) ? (joinedRaw(incoming, name) ?? value) : value
+  // Few headers come twice: only those are compared letter by letter.
+  if (linesLike(name, incoming) < 2 || !FIRST_KEPT.has(name)) return value
+  return joinedRaw(incoming, name) ?? value
 }
 
 /** Of these Node keeps the first line only, and of those that decide anything two must not pass for one. */
@@ -120,12 +130,27 @@ const FIRST_KEPT: ReadonlySet<string> = new Set([
   'user-agent',
 ])
 
-/** Undefined where there are no raw headers, as in requests that no server made. */
-function joinedRaw(incoming: Partial<Pick<IncomingMessage, 'rawHeaders'>>, name: string): string | undefined {
-  const lines = incoming.rawHeaders ?? []
+/** A request that no server made has no raw headers. */
+type RawHeaders = Partial<Pick<IncomingMessage, 'rawHeaders'>>
+
+/** At most how many lines have this name: those as long as it, with its first letter. */
+function linesLike(name: string, { rawHeaders: lines = [] }: RawHeaders): number {
+  const first = name.charCodeAt(0)
+  let count = 0
+  for (let index = 0; index < lines.length; index += 2) {
+    const line = lines[index]
+    if (line?.length === name.length && (line.charCodeAt(0) | ASCII_CASE) === first) count += 1
+  }
+  return count
+}
+
+/** The bit that tells `A` from `a`. */
+const ASCII_CASE = 0x20
+
+function joinedRaw({ rawHeaders: lines = [] }: RawHeaders, name: string): string | undefined {
   let joined: string | undefined
   for (let index = 0; index < lines.length; index += 2) {
-    if (lines[index]?.length !== name.length || lines[index]?.toLowerCase() !== name) continue
+    if (lines[index]?.toLowerCase() !== name) continue
     const value = lines[index + 1] ?? ''
     joined = joined === undefined ? value : `${joined},${value}`
   }

@@ -22,14 +22,12 @@ export function splitAuthorization(request: CredentialRequest, name = 'authoriza
 }
 
 /**
- * The credential of a usual header: the keyword, one blank, printable ASCII. Undefined for every other header, which
- * `readAuthorization` takes apart.
+ * The credential of a usual header: the keyword as it is written in the challenge, one blank, printable ASCII. Undefined
+ * for every other header, which `readAuthorization` takes apart.
  */
-export function usualCredential(header: string, lowerCaseKeyword: string): string | undefined {
-  const { length } = lowerCaseKeyword
-  if (header.charCodeAt(length) !== 0x20) return undefined
-  if (header.slice(0, length).toLowerCase() !== lowerCaseKeyword) return undefined
-  const credential = header.slice(length + 1)
+export function usualCredential(header: string, keyword: string): string | undefined {
+  if (header.charCodeAt(keyword.length) !== 0x20 || !header.startsWith(keyword)) return undefined
+  const credential = header.slice(keyword.length + 1)
   return PRINTABLE.test(credential) ? credential : undefined
 }
 

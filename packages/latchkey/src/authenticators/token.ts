@@ -40,7 +40,7 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
     authenticate(request, services) {
       const header = request.header('authorization')
       if (header === undefined) return null
-      const secret = usualCredential(header, lowerCaseKeyword) ?? unusualCredential(request, lowerCaseKeyword)
+      const secret = usualCredential(header, keyword) ?? unusualCredential(request, lowerCaseKeyword)
       if (secret === null) return null
       for (const kind of kinds) {
         if (kind.recognises(secret)) return kind.verify(secret, services)

@@ -67,16 +67,26 @@ export class TokenVerifier {
 
   /** See `TokenService.verify`. */
   verify(secret: string, accepted: Accepted, caller: Caller | null): TokenIdentity | Promise<TokenIdentity> {
-    const nowMs = this.#options.clock.nowMs()
+    const { clock, store } = this.#options
+    const nowMs = clock.nowMs()
     const recent = this.#recent.get(secret, nowMs)
     if (recent === undefined && this.isMalformed(secret)) throw INVALID_TOKEN
-    this.#options.store.changes.catchUp()
-    const key = recent ?? digestKey(secret)
-    const verified = this.#cache?.get(key)
+    store.changes.catchUp()
+    const cache = this.#cache
+    if (cache === null) return this.#verifyCold(digestKey(secret), accepted, caller)
+    if (recent !== undefined && recent.epoch === cache.epoch && recent.verified.endsAtMs > nowMs)
+      return this.#use(recent.key, recent.verified, accepted, caller, nowMs)
+    const key = recent?.key ?? digestKey(secret)
+    const verified = cache.get(key)
     // One that expired in memory is looked up again, so that its row goes too.
     if (verified === undefined || verified.endsAtMs <= nowMs) return this.#verifyCold(key, accepted, caller)
+    const { epoch } = cache
     const identity = this.#use(key, verified, accepted, caller, nowMs)
-    if (recent === undefined) this.#recent.offer(secret, key, nowMs)
+    if (recent === undefined) this.#recent.offer(secret, { key, verified, epoch }, nowMs)
+    else {
+      recent.verified = verified
+      recent.epoch = epoch
+    }
     return identity
   }
 

@@ -46,8 +46,9 @@ export class VerifiedCache {
   }
 
   /**
-   * Moves with every change. A reader notes it before it asks the store; an answer from before a change is not kept,
-   * so that a token revoked while it was being read is not remembered as good.
+   * Moves with every change of a token or a user. A reader notes it before it asks the store; an answer from before a
+   * change is not kept, so that a token revoked while it was being read is not remembered as good. And what `get` gave
+   * at this epoch it would give again as long as the epoch is the same, unless other tokens have pushed it out.
    */
   get epoch(): number {
     return this.#epoch
@@ -72,6 +73,7 @@ export class VerifiedCache {
 
   /** Drops what a change names. */
   apply(change: Change): void {
+    if (change.kind === 'jwt' || change.kind === 'keys') return
     this.#epoch += 1
     switch (change.kind) {
       case 'token':
@@ -79,9 +81,6 @@ export class VerifiedCache {
         return
       case 'user':
         this.#owners.forget(change.userId)
-        return
-      case 'jwt':
-      case 'keys':
         return
       case 'all':
         this.#tokens.clear()
@@ -97,8 +96,10 @@ export class VerifiedCache {
    */
   #ownerOf({ identity: { user, auth } }: VerifiedToken): PackedUser {
     const known = this.#owners.find(auth.userId)
-    if (known !== undefined && updateUser(known, user)) return known
-    this.#owners.forget(auth.userId)
+    if (known !== undefined) {
+      if (updateUser(known, user)) return known
+      this.apply({ kind: 'user', userId: auth.userId })
+    }
     return packUser(auth.userId, user)
   }
 

@@ -14,8 +14,8 @@ const MISSED = 'SELECT id, kind, key FROM changes WHERE id >= ? ORDER BY id'
 /** Stands for the newest row of an empty table. */
 const NOTHING_YET: ChangeRow = { id: 0, kind: 'all', key: null }
 
-/** How long one look counts at most. */
-const LOOK_LASTS_MS = 0.2
+/** How long one look counts at most, should the turn last longer. */
+const LOOK_LASTS_MS = 2
 
 /**
  * Why catching up is sound. `PRAGMA data_version` opens a read transaction, so it sees every commit that another
@@ -23,8 +23,8 @@ const LOOK_LASTS_MS = 0.2
  *
  * A look counts until the turn of the event loop ends. All requests of a turn had arrived when it began to hand them
  * out (one `epoll_wait`), before the look; whoever sends a request because of another process's commit sends it after
- * the answer to that, so it is of a later turn. What breaks this (a request pipelined behind another one, a look from
- * a timer) is bounded by a fifth of a millisecond. The look costs several system calls, which cost more than all the
+ * the answer to that, so it is of a later turn. What breaks this (a request on a connection where another one is waiting,
+ * a look from a timer) is bounded by two milliseconds. The look costs several system calls, which cost more than all the
  * rest of a hot verification: in a busy server one serves the whole batch, and a lone request has one of its own.
  */
 export class Changes implements ChangeFeed {

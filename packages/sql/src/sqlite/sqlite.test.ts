@@ -356,7 +356,7 @@ describe('the change feed', () => {
     await store.close()
   })
 
-  it('looks again after a fifth of a millisecond, even within one turn of the event loop', async () => {
+  it('looks again after two milliseconds, even within one turn of the event loop', async () => {
     const path = newPath()
     const store = sqlite(path)
     const user = await insertUser(store)
@@ -366,7 +366,7 @@ describe('the change feed', () => {
     store.changes.catchUp()
     other.prepare('UPDATE users SET is_active = 0 WHERE id = ?').run(user.id)
     const startMs = performance.now()
-    while (performance.now() - startMs < 0.21);
+    while (performance.now() - startMs < 2.01);
     store.changes.catchUp()
     expect(changes).toEqual([{ kind: 'user', userId: user.id }])
     other.close()
