@@ -4,8 +4,6 @@ import type { CredentialRequest } from './authenticator.js'
 /** ASCII white space as Python's `bytes.split()` knows it; a no-break space is none. */
 const WHITE_SPACE = /[\t\n\v\f\r ]+/
 
-const PRINTABLE = /^[\x21-\x7e]+$/
-
 /** Whether a text can stand before a credential: one token of RFC 9110, 5.6.2. */
 export function isKeyword(text: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
@@ -26,9 +24,15 @@ export function splitAuthorization(request: CredentialRequest, name = 'authoriza
  * for every other header, which `readAuthorization` takes apart.
  */
 export function usualCredential(header: string, keyword: string): string | undefined {
-  if (header.charCodeAt(keyword.length) !== 0x20 || !header.startsWith(keyword)) return undefined
-  const credential = header.slice(keyword.length + 1)
-  return PRINTABLE.test(credential) ? credential : undefined
+  const { length } = keyword
+  if (header.length < length + 2 || header.charCodeAt(length) !== 0x20) return undefined
+  if (!header.startsWith(keyword)) return undefined
+  // A loop over the whole header takes half of what a regular expression takes for a part of it.
+  for (let index = length + 1; index < header.length; index += 1) {
+    const code = header.charCodeAt(index)
+    if (code < 0x21 || code > 0x7e) return undefined
+  }
+  return header.slice(length + 1)
 }
 
 /**
