@@ -3,7 +3,6 @@ import type { CompiledQuery } from 'kysely'
 import type { Database, DatabaseOptions } from './database.js'
 import { migrate, migrationState } from './migrate.js'
 import { type PartitionResult, partitionTokens } from './partition.js'
-import { hasPartitions } from './partition-catalogue.js'
 import type { PostgresResult } from './pool.js'
 import type { Committed, Runner, Statement, TransactionOptions } from './statements.js'
 import { unavailable } from './store-error.js'
@@ -25,8 +24,6 @@ export class Connection {
   readonly options: ConnectionOptions
   /** Statements of methods so far, without BEGIN and COMMIT, and without those of the change feed. */
   statementCount = 0
-  /** As it was found at the start; who partitions tokens under running nodes starts them again. */
-  hasPartitions = false
   readonly #feed: Started
   /** Whether the tables are those of this version, and the change feed follows them. */
   #isReady = false
@@ -95,11 +92,10 @@ export class Connection {
   }
 
   /** Makes so many partitions of the tokens. See `partition.ts`. */
-  readonly partitionTokens = this.method(async (partitions: number): Promise<PartitionResult> => {
-    const result = await partitionTokens(this.database, this.options.schema, partitions)
-    this.hasPartitions = true
-    return result
-  })
+  readonly partitionTokens = this.method(
+    (partitions: number): Promise<PartitionResult> =>
+      partitionTokens(this.database, this.options.schema, partitions),
+  )
 
   migrationState() {
     return this.attempt(() => migrationState(this.database, this.options.schema))
@@ -146,7 +142,6 @@ export class Connection {
       throw unavailable(place, { detail: `${what}: run \`latchkey migrate\`` })
     }
     const names = pending.length === 0 ? [] : await migrate(this.database, schema)
-    this.hasPartitions = await hasPartitions(this.database, schema)
     await this.#feed.start()
     return names
   }

@@ -1,30 +1,25 @@
-/** The cold look-up: a token by either of its secrets, with its user, in one prepared statement. */
+/** The cold look-up: a token by either of its secrets, with its user. Nearly always one prepared statement. */
 import type { FoundToken, UserId, UserRecord } from 'latchkey'
+import { unescapedText } from './pool.js'
 import type { Statement } from './statements.js'
 
-/**
- * What two indexes hold beside the digest, so that neither is followed to the table. By name, since a migration may add
- * columns while this is prepared.
- */
-const COLUMNS = `id, policy, user_id, external_user, digest, hint, brief, created_at, expires_at,
-  previous_digest, previous_hint, previous_ends_at`
-
 /** See migration 0003: scopes, addresses and name as one text, which is `brief` where it is short. */
-const DETAILS = `coalesce(long.scopes, '') || chr(31) || coalesce(long.allowed_addresses, '') || chr(31) || long.name`
+const DETAILS = `coalesce(t.scopes, '') || chr(31) || coalesce(t.allowed_addresses, '') || chr(31) || t.name`
 const SEPARATOR = '\u001f'
 
-/** In the order of the statement; as arrays, because a row as an object costs more than all that is done with it here. */
+/** As JSON in the order of the statement; digests in hex. */
 type TokenColumns = readonly [
   id: number,
   policy: string,
   userId: number | null,
   externalUser: string | null,
-  digest: Uint8Array,
+  digest: string,
   hint: string,
-  details: string,
+  /** Null: too long for the index. */
+  details: string | null,
   createdAt: number,
   expiresAt: number | null,
-  previousDigest: Uint8Array | null,
+  previousDigest: string | null,
   previousHint: string | null,
   previousEndsAt: number | null,
 ]
@@ -33,66 +28,85 @@ type UserColumns = readonly [
   email: string,
   passwordHash: string,
   passwordVersion: number,
-  isActive: number,
-  isStaff: number,
-  isSuperuser: number,
+  isActive: boolean,
+  isStaff: boolean,
+  isSuperuser: boolean,
   dateJoined: number,
   lastLogin: number | null,
 ]
 
-export interface LookUpOptions {
-  readonly externalUsers: boolean
-  readonly hasPartitions?: boolean
-}
-
 /** Without the second half where users are the app's own; that of a user who is gone is all nulls. */
-export type FoundRow = readonly [...TokenColumns, ...Partial<UserColumns>]
+type FoundColumns = readonly [...TokenColumns, ...Partial<UserColumns>]
 
 /**
- * The statement for a digest. LIMIT: the second half runs only where the first found nothing. Where tokens are
- * partitioned, what asks more than the one partition of the digest is behind functions: there, to prepare for it costs
- * more than the look-up. See `partition-triggers.ts`.
+ * The whole row as one JSON text: the driver builds every answer anew from its columns, and for twenty of them that took
+ * longer than the server's look-up.
  */
-export function findToken(
-  schema: string,
-  { externalUsers, hasPartitions = false }: LookUpOptions,
-): (digest: Uint8Array) => Statement {
-  const tokens = `"${schema}".tokens`
-  const [long, previous, kind] = hasPartitions
-    ? [
-        `"${schema}".token_by_digest(found.digest) AS long`,
-        `"${schema}".token_by_previous_digest($1)`,
-        '_in_partitions',
-      ]
-    : [`${tokens} AS long WHERE long.id = found.id`, `${tokens} WHERE previous_digest = $1`, '']
-  const sql = `
-    SELECT found.id, policy, user_id, external_user, digest, hint,
-      coalesce(brief, (SELECT ${DETAILS} FROM ${long})),
-      created_at, expires_at, previous_digest, previous_hint, previous_ends_at
-      ${externalUsers ? '' : USER_COLUMNS}
-    FROM (
-      SELECT ${COLUMNS} FROM ${tokens} WHERE digest = $1
-      UNION ALL
-      SELECT ${COLUMNS} FROM ${previous}
-      LIMIT 1
-    ) AS found
-    ${externalUsers ? '' : `LEFT JOIN "${schema}".users ON users.id = found.user_id`}`
-  const name = `${schema}.find_token${externalUsers ? '' : '_and_user'}${kind}`
-  return (digest) => ({ name, sql, parameters: [digest], isLookUp: true, rowMode: 'array' })
+export type FoundRow = readonly [json: string]
+
+/** Which of its secrets a token is looked up by. */
+export const SECRETS = ['digest', 'previous_digest'] as const
+
+type LookUp = (digest: Uint8Array) => Statement
+
+/**
+ * The statements for a digest, by the secret that it may be of. They are apart because the server prepares every part of
+ * a plan, whether it runs or not, and of the parts for a previous secret one for each partition.
+ */
+export type FindToken = Readonly<Record<(typeof SECRETS)[number], LookUps>>
+
+interface LookUps {
+  /** From indexes alone, as two of them hold beside the digest what a look-up needs. */
+  readonly brief: LookUp
+  /** For texts that are too long for an index. */
+  readonly long: LookUp
 }
 
-const USER_COLUMNS = `, username, email, password_hash, password_version, is_active, is_staff, is_superuser,
-  date_joined, last_login`
+export function findToken(schema: string, externalUsers: boolean): FindToken {
+  const [userColumns, users] = externalUsers
+    ? ['', '']
+    : [`, ${USER_COLUMNS}`, `LEFT JOIN "${schema}".users AS u ON u.id = t.user_id`]
+  const kind = externalUsers ? 'token' : 'token_user'
+  const lookUp = (name: string, secret: string, details: string): LookUp => {
+    // LIMIT: there is one at most, but of partitions the server would expect one in each, and plan anew every time.
+    const sql = `
+      SELECT json_build_array(t.id, t.policy, t.user_id, t.external_user, encode(t.digest, 'hex'), t.hint, ${details},
+        t.created_at, t.expires_at, encode(t.previous_digest, 'hex'), t.previous_hint, t.previous_ends_at ${userColumns})
+      FROM "${schema}".tokens AS t ${users} WHERE t.${secret} = $1 LIMIT 1`
+    return (digest) => ({
+      name: `${schema}.${name}_by_${secret}`,
+      sql,
+      parameters: [digest],
+      isLookUp: true,
+      rowMode: 'array',
+    })
+  }
+  const lookUps = (secret: string) => ({
+    brief: lookUp(kind, secret, 't.brief'),
+    long: lookUp(`long_${kind}`, secret, DETAILS),
+  })
+  return { digest: lookUps('digest'), previous_digest: lookUps('previous_digest') }
+}
 
-export function foundOf(row: FoundRow): { token: FoundToken; user: UserRecord | null } {
-  const [id, policy, userId, externalUser, digest, hint, details, ...more] = row
+/** With its table, as all columns: a later migration may give one of the same name to the other table. */
+const USER_COLUMNS = `u.username, u.email, u.password_hash, u.password_version, u.is_active, u.is_staff, u.is_superuser,
+  u.date_joined, u.last_login`
+
+/** What was found; null where there is no row, or one whose texts are long. */
+export function foundOf([row]: readonly FoundRow[]): {
+  readonly token: FoundToken
+  readonly user: UserRecord | null
+} | null {
+  if (row === undefined) return null
+  const [id, policy, userId, externalUser, digest, hint, details, ...more] = columnsOf(row)
+  if (details === null) return null
   const [createdAt, expiresAt, previousDigest, previousHint, previousEndsAt, ...user] = more
   const [scopes = '', addresses = '', ...name] = details.split(SEPARATOR)
   const token: FoundToken = {
     id,
     policy,
     userId: userId ?? (JSON.parse(externalUser ?? '') as UserId),
-    digest,
+    digest: bytesOfHex(digest),
     hint,
     name: name.join(SEPARATOR),
     scopes: textsOf(scopes),
@@ -102,9 +116,24 @@ export function foundOf(row: FoundRow): { token: FoundToken; user: UserRecord | 
     previous:
       previousDigest === null
         ? null
-        : { digest: previousDigest, hint: previousHint ?? '', endsAt: new Date(previousEndsAt ?? 0) },
+        : {
+            digest: bytesOfHex(previousDigest),
+            hint: previousHint ?? '',
+            endsAt: new Date(previousEndsAt ?? 0),
+          },
   }
   return { token, user: userId === null ? null : userOf(userId, user) }
+}
+
+/** Texts are stored as `escapedText` writes them. */
+function columnsOf([json]: FoundRow): FoundColumns {
+  if (!json.includes('\\u001a')) return JSON.parse(json)
+  return JSON.parse(json, (_, value) => (typeof value === 'string' ? unescapedText(value) : value))
+}
+
+/** With memory of their own. */
+function bytesOfHex(hex: string): Uint8Array {
+  return new Uint8Array(Buffer.from(hex, 'hex'))
 }
 
 function userOf(id: number, columns: Partial<UserColumns>): UserRecord | null {
@@ -115,9 +144,9 @@ function userOf(id: number, columns: Partial<UserColumns>): UserRecord | null {
     id,
     username,
     email,
-    isActive: isActive === 1,
-    isStaff: isStaff === 1,
-    isSuperuser: isSuperuser === 1,
+    isActive: isActive === true,
+    isStaff: isStaff === true,
+    isSuperuser: isSuperuser === true,
     dateJoined: new Date(dateJoined),
     lastLogin: dateOf(lastLogin),
     passwordHash,

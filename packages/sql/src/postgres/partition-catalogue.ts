@@ -18,13 +18,6 @@ export interface TokensFound {
   readonly rights: readonly string[]
 }
 
-/** Whether tokens are partitioned; false without the table. */
-export async function hasPartitions(runner: Runner, schema: string): Promise<boolean> {
-  const sql = `SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = $1 AND relname = 'tokens' AND relkind = 'p'`
-  return (await runner.run({ sql, parameters: [schema] })).count > 0
-}
-
 /** Reads the table of the schema that comes first in the search path. */
 export async function findTokens(transaction: Runner): Promise<TokensFound> {
   const textsOf = async (sql: string) => {

@@ -1,26 +1,7 @@
 /** What `tokens` needs beside its tables once it is partitioned: functions of its schema, and triggers that call them. */
 
-/**
- * The look-ups that ask every partition, or that few callers need: the cold look-up prepares none of it before they are
- * called. See `find-token.ts`.
- */
-const LOOK_UPS = { token_by_digest: 'digest', token_by_previous_digest: 'previous_digest' } as const
-
-/** To be run before the table is dropped, whose rows they return. */
-export function dropLookUpsText(): string {
-  const names = Object.keys(LOOK_UPS).map((name) => `${name}(bytea)`)
-  return `DROP FUNCTION IF EXISTS ${names.join(', ')}`
-}
-
 export function functionsText(schema: string): string {
-  const lookUps = Object.entries(LOOK_UPS).map(
-    ([name, column]) => `
-    CREATE FUNCTION ${name}(secret bytea) RETURNS SETOF tokens LANGUAGE plpgsql STABLE ROWS 1 AS $$ BEGIN
-      RETURN QUERY SELECT * FROM "${schema}".tokens WHERE tokens.${column} = secret;
-    END $$;`,
-  )
-  return `${lookUps.join('')}
-
+  return `
     -- A new digest usually moves the row to another partition. That is a deletion there and an insertion here, of which
     -- the triggers for updated rows are not told, but those for the statement are. No join: what was once planned for
     -- one row would be done in the same way for a million.

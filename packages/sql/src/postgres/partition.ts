@@ -1,7 +1,7 @@
 /** Partitions `tokens` by the hash of the digest, with all that belongs to it: one transaction, all or nothing. */
 import type { Database } from './database.js'
 import { findTokens, onTable, type TokensFound } from './partition-catalogue.js'
-import { ADDED_TRIGGERS, dropLookUpsText, functionsText } from './partition-triggers.js'
+import { ADDED_TRIGGERS, functionsText } from './partition-triggers.js'
 import type { Runner } from './statements.js'
 
 export interface PartitionResult {
@@ -95,9 +95,12 @@ function createText(names: readonly string[]): string {
     ${parts.join('')}`
 }
 
+/** Functions that return rows of the table. This version makes none; the one before it did, for partitions. */
+const DROP_LOOK_UPS = 'DROP FUNCTION IF EXISTS token_by_digest(bytea), token_by_previous_digest(bytea)'
+
 function dropText({ referrers }: TokensFound): string {
   const references = referrers.map((name) => `ALTER TABLE token_uses DROP CONSTRAINT ${name}`)
-  return [...references, dropLookUpsText(), 'DROP TABLE tokens'].join(';')
+  return [...references, DROP_LOOK_UPS, 'DROP TABLE tokens'].join(';')
 }
 
 /** Ids go on where they were. */

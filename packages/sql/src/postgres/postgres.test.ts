@@ -127,12 +127,12 @@ if (server !== null) {
            CASE WHEN n % 10 = 0 THEN sha256((-n)::text::bytea) END
          FROM generate_series(1, 5000) AS n`,
       )
-      const { sql } = findToken(schema, { externalUsers: false })(digestOf(1))
-      const explain = async (secret: string) => {
+      const find = findToken(schema, false)
+      const explain = async (column: keyof typeof find, secret: string) => {
         const digest = createHash('sha256').update(secret).digest()
         const explained = await query<{ 'QUERY PLAN': readonly [{ Plan: PlanNode }] }>(
           server.url,
-          `EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`,
+          `EXPLAIN (ANALYZE, FORMAT JSON) ${find[column].brief(digest).sql}`,
           [digest],
         )
         const nodes = explained.flatMap((row) => nodesOf(row['QUERY PLAN'][0].Plan))
@@ -147,15 +147,15 @@ if (server !== null) {
           const current = { ...onlyIndex, 'Index Name': 'tokens_by_digest' }
           const previous = { ...onlyIndex, 'Index Name': 'tokens_by_previous_digest' }
           const user = { 'Node Type': 'Index Scan', 'Index Name': 'users_pkey' }
-          expect(await explain('10')).toMatchObject([current, user])
-          expect(await explain('-10')).toMatchObject([current, previous, user])
+          expect(await explain('digest', '10')).toMatchObject([current, user])
+          expect(await explain('previous_digest', '-10')).toMatchObject([previous, user])
         },
         { timeout: 30_000 },
       )
       await store.close()
     })
 
-    it('keeps lists and names of any length, and finds them with one statement too', async () => {
+    it('keeps lists and names of any length, and finds the long ones with a second statement', async () => {
       const store = await empty()
       const user = await insertUser(store)
       const texts = (count: number) =>
@@ -170,7 +170,7 @@ if (server !== null) {
         expect(token).toMatchObject(fields)
         const before = store.statementCount
         expect(await store.tokens.findByDigest(digestOf(number))).toEqual({ token, user })
-        expect(store.statementCount - before).toBe(1)
+        expect(store.statementCount - before).toBe(number < 3 ? 2 : 1)
       }
       await store.close()
     })

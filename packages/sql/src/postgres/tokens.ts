@@ -4,7 +4,7 @@ import type { Change, TokenFilter, TokenStore } from 'latchkey'
 import { changedTokenColumns, msOf, useOf } from '../rows.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
-import { type FoundRow, findToken, foundOf } from './find-token.js'
+import { type FoundRow, findToken, foundOf, SECRETS } from './find-token.js'
 import { ofUser, tokenInsertion } from './insert-token.js'
 import { queriesOf, XID } from './queries.js'
 import type { Replica } from './replica.js'
@@ -21,8 +21,7 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
   const { externalUsers, schema } = connection.options
   const kysely = queriesOf(schema)
   const tokens = kysely.selectFrom('tokens').selectAll()
-  const find = findToken(schema, { externalUsers })
-  const findInPartitions = findToken(schema, { externalUsers, hasPartitions: true })
+  const find = findToken(schema, externalUsers)
 
   const publish = (xid: string | null, changed: readonly Secrets[]) => {
     changes.publish(xid, changed.flatMap(secretsOf))
@@ -58,12 +57,22 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
 
   return {
     findByDigest: connection.method(async (digest) => {
-      const statement = connection.hasPartitions ? findInPartitions(digest) : find(digest)
-      connection.statementCount += 1
-      // What a replica does not have it may not have yet.
-      const [row] = (await replica?.find<FoundRow>(statement)) ?? []
-      const [found] = row ? [row] : (await connection.database.run<FoundRow>(statement)).rows
-      return found ? foundOf(found) : null
+      const onReplica = await replica?.find<FoundRow>(find.digest.brief(digest))
+      if (onReplica) {
+        connection.statementCount += 1
+        // What it does not have it may not have yet.
+        const found = foundOf(onReplica)
+        if (found !== null) return found
+      }
+      for (const secret of SECRETS) {
+        const rows = await connection.all<FoundRow>(find[secret].brief(digest))
+        const found = foundOf(rows)
+        if (found !== null) return found
+        if (rows.length === 0) continue
+        const long = foundOf(await connection.all<FoundRow>(find[secret].long(digest)))
+        if (long !== null) return long
+      }
+      return null
     }),
     findById: connection.method(async (id) => {
       const [row] = await connection.query(tokens.where('id', '=', rowId(id)).compile())
