@@ -65,7 +65,7 @@ export interface PostgresStore extends Store {
   migrate(): Promise<readonly string[]>
   /**
    * Makes of the tokens a table of so many partitions by the hash of their digest, for very many of them. It copies every
-   * row, and nobody else reads or writes tokens meanwhile. Nodes that run on find tokens faster after a restart.
+   * row, and nobody else reads or writes tokens meanwhile.
    *
    * @throws TypeError for a wrong number
    */
