@@ -4,7 +4,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler } from '../request.js'
-import { type BodyReader, fromIncoming, leaveBody, putIdentity, writeResponse } from './node-http.js'
+import { IncomingRequest, leaveBody, putIdentity, writeResponse } from './node-http.js'
 
 /** The part of Express's request that is read. */
 interface ExpressRequest extends IncomingMessage {
@@ -18,7 +18,7 @@ type Middleware = (request: IncomingMessage, response: ServerResponse, next: Nex
 /** Serves a mounted view: `app.post('/api-token-auth/', express.endpoint(latchkey.endpoints.obtainAuthToken))`. */
 function endpoint(handler: Handler): Middleware {
   return (request: ExpressRequest, response, next) => {
-    handler(fromExpress(request)).then((answer) => writeResponse(response, answer, request.method), next)
+    handler(new FromExpress(request)).then((answer) => writeResponse(response, answer, request.method), next)
   }
 }
 
@@ -46,7 +46,7 @@ function guard(latchkey: Latchkey, ...permissions: readonly Permission[]): Middl
     next: Next,
   ) => void outcome.then((late) => settle(late, request, response, next)).catch(next)
   return (request: ExpressRequest, response, next) => {
-    const outcome = gate(fromExpress(request, leaveBody))
+    const outcome = gate(new FromExpress(request, leaveBody))
     if (outcome instanceof Promise) settleLater(outcome, request, response, next)
     else settle(outcome, request, response, next)
   }
@@ -84,7 +84,7 @@ function route<
   ) => settle(await outcome, request, response, next)
   return (request, response, next) => {
     try {
-      const outcome = gate(fromExpress(request, leaveBody))
+      const outcome = gate(new FromExpress(request, leaveBody))
       const result =
         outcome instanceof Promise
           ? settleLater(outcome, request, response, next)
@@ -97,13 +97,16 @@ function route<
   }
 }
 
-function fromExpress(request: ExpressRequest, body?: BodyReader) {
-  return fromIncoming(
-    request,
-    request.originalUrl ?? request.url,
-    request.readableEnded ? request.body : undefined,
-    body,
-  )
+class FromExpress extends IncomingRequest {
+  declare protected readonly incoming: ExpressRequest
+
+  protected override get target(): string {
+    return this.incoming.originalUrl ?? super.target
+  }
+
+  override get parsedBody(): unknown {
+    return this.incoming.readableEnded ? this.incoming.body : undefined
+  }
 }
 
 export const express = Object.freeze({ endpoint, guard, route })

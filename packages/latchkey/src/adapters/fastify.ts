@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
-import type { Handler, HttpRequest, HttpResponse } from '../request.js'
-import { fromIncoming, leaveBody, putIdentity } from './node-http.js'
+import type { Handler, HttpResponse } from '../request.js'
+import { fromIncoming, IncomingRequest, leaveBody, putIdentity } from './node-http.js'
 
 /**
  * A plugin that serves mounted views: `app.register(fastify.endpoints({ '/api-token-auth/': latchkey.endpoints.obtainAuthToken }))`.
@@ -53,7 +53,7 @@ function guard(
     done: Done,
   ) => void outcome.then((late) => settle(late, request, reply, done)).catch(done)
   return (request, reply, done) => {
-    const outcome = gate(headOf(request))
+    const outcome = gate(new Head(request))
     if (outcome instanceof Promise) settleLater(outcome, request, reply, done)
     else settle(outcome, request, reply, done)
   }
@@ -87,14 +87,23 @@ function route<
     reply: Reply,
   ) => settle(await outcome, request, reply)
   return (request, reply) => {
-    const outcome = gate(headOf(request))
+    const outcome = gate(new Head(request))
     return outcome instanceof Promise ? settleLater(outcome, request, reply) : settle(outcome, request, reply)
   }
 }
 
 /** For a guard, which reads no body; in a route and in later hooks Fastify has parsed it. */
-function headOf({ raw, body }: FastifyRequest): HttpRequest {
-  return fromIncoming(raw, raw.url, body, leaveBody)
+class Head extends IncomingRequest {
+  readonly #request: FastifyRequest
+
+  constructor(request: FastifyRequest) {
+    super(request.raw, leaveBody)
+    this.#request = request
+  }
+
+  override get parsedBody(): unknown {
+    return this.#request.body
+  }
 }
 
 /** Through Fastify's own reply, so that its hooks see the answer. */

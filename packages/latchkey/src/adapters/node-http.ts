@@ -12,14 +12,19 @@ export function listener(
     writeResponse(response, await handler(fromIncoming(request)), request.method)
 }
 
-/** @param target where the framework keeps the whole request target, when it is not `request.url` */
+/**
+ * @param target where the framework keeps the whole request target, when it is not `request.url`
+ * @param parsedBody what the framework's body parser made of the body, if it has read it
+ */
 export function fromIncoming(
   request: IncomingMessage,
-  target: string = request.url ?? '/',
+  target?: string,
   parsedBody?: unknown,
-  body: BodyReader = readBody,
+  body?: BodyReader,
 ): HttpRequest {
-  return new IncomingRequest(request, target, parsedBody, body)
+  return target === undefined && parsedBody === undefined
+    ? new IncomingRequest(request, body)
+    : new TranslatedRequest(request, target, parsedBody, body)
 }
 
 /** How the body of a request is read. */
@@ -55,17 +60,26 @@ export function writeResponse(
   response.end(method === 'HEAD' ? undefined : (body ?? undefined))
 }
 
-class IncomingRequest implements HttpRequest {
-  readonly #incoming: IncomingMessage
-  readonly #target: string
+/**
+ * Reads of Node's request what it is asked for, when it is asked: a guard needs a header or two, and frameworks that
+ * change the prototype of requests make every look at one slow.
+ */
+export class IncomingRequest implements HttpRequest {
+  protected readonly incoming: IncomingMessage
   readonly #readBody: BodyReader
-  readonly parsedBody: unknown
 
-  constructor(incoming: IncomingMessage, target: string, parsedBody: unknown, body: BodyReader) {
-    this.#incoming = incoming
-    this.#target = target
-    this.parsedBody = parsedBody
+  constructor(incoming: IncomingMessage, body: BodyReader = readBody) {
+    this.incoming = incoming
     this.#readBody = body
+  }
+
+  /** The request target as it was sent. */
+  protected get target(): string {
+    return this.incoming.url ?? '/'
+  }
+
+  get parsedBody(): unknown {
+    return undefined
   }
 
   get path(): string {
@@ -82,28 +96,52 @@ class IncomingRequest implements HttpRequest {
 
   /** Split when asked: a guard that lets through needs neither path nor query. */
   #origin(): string {
-    const target = this.#target
+    const { target } = this
     return target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?]*/i, '')
   }
 
   get method(): string {
-    return this.#incoming.method ?? 'GET'
+    return this.incoming.method ?? 'GET'
   }
 
   get secure(): boolean {
-    return 'encrypted' in this.#incoming.socket
+    return 'encrypted' in this.incoming.socket
   }
 
   get remoteAddress(): string | undefined {
-    return this.#incoming.socket.remoteAddress
+    return this.incoming.socket.remoteAddress
   }
 
   header(name: string): string | undefined {
-    return incomingHeader(this.#incoming, name)
+    return incomingHeader(this.incoming, name)
   }
 
   body(maxBytes: number): Promise<Uint8Array> {
-    return this.#readBody(this.#incoming, maxBytes)
+    return this.#readBody(this.incoming, maxBytes)
+  }
+}
+
+class TranslatedRequest extends IncomingRequest {
+  readonly #target: string | undefined
+  readonly #parsedBody: unknown
+
+  constructor(
+    incoming: IncomingMessage,
+    target: string | undefined,
+    parsedBody: unknown,
+    body: BodyReader | undefined,
+  ) {
+    super(incoming, body)
+    this.#target = target
+    this.#parsedBody = parsedBody
+  }
+
+  protected override get target(): string {
+    return this.#target ?? super.target
+  }
+
+  override get parsedBody(): unknown {
+    return this.#parsedBody
   }
 }
 
