@@ -1,6 +1,7 @@
 /** Express 4 and 5: `express.endpoint` serves a view, `express.guard` stands before a route of your own. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GateOutcome } from '../gate.js'
+import type { Gate, GateOutcome } from '../gate.js'
+import type { Identity } from '../identity.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler } from '../request.js'
@@ -28,28 +29,7 @@ function endpoint(handler: Handler): Middleware {
  */
 function guard(latchkey: Latchkey, ...permissions: readonly Permission[]): Middleware {
   const gate = permissions.length > 0 ? latchkey.gate(permissions) : latchkey.gate()
-  const settle = (
-    { identity, refusal }: GateOutcome,
-    request: ExpressRequest,
-    response: ServerResponse,
-    next: Next,
-  ) => {
-    if (refusal !== null) return writeResponse(response, refusal, request.method)
-    putIdentity(request, identity)
-    next()
-  }
-  // Apart from the middleware, so that a request that need not wait gets no closure.
-  const settleLater = (
-    outcome: Promise<GateOutcome>,
-    request: ExpressRequest,
-    response: ServerResponse,
-    next: Next,
-  ) => void outcome.then((late) => settle(late, request, response, next)).catch(next)
-  return (request: ExpressRequest, response, next) => {
-    const outcome = gate(new FromExpress(request, leaveBody))
-    if (outcome instanceof Promise) settleLater(outcome, request, response, next)
-    else settle(outcome, request, response, next)
-  }
+  return behind(gate, (_request, _response, next) => next())
 }
 
 /**
@@ -65,9 +45,16 @@ function route<
   permissions: P,
   handler: (request: Request & IdentityBehind<P>, response: Response, next: Next) => unknown,
 ): (request: Request, response: Response, next: Next) => void {
-  const gate = latchkey.gate(permissions)
+  return behind<IdentityBehind<P>, Request, Response>(latchkey.gate(permissions), handler)
+}
+
+/** The handler with who asks on its request, or the refusal. */
+function behind<I extends Identity, Request extends IncomingMessage, Response extends ServerResponse>(
+  gate: Gate<I>,
+  handler: (request: Request & I, response: Response, next: Next) => unknown,
+): (request: Request, response: Response, next: Next) => void {
   const settle = (
-    { identity, refusal }: GateOutcome<IdentityBehind<P>>,
+    { identity, refusal }: GateOutcome<I>,
     request: Request,
     response: Response,
     next: Next,
@@ -76,8 +63,9 @@ function route<
     putIdentity(request, identity)
     return handler(request, response, next)
   }
+  // Apart from the middleware, so that a request that need not wait gets no closure.
   const settleLater = async (
-    outcome: Promise<GateOutcome<IdentityBehind<P>>>,
+    outcome: Promise<GateOutcome<I>>,
     request: Request,
     response: Response,
     next: Next,

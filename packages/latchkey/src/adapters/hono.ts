@@ -6,7 +6,7 @@ import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, RouteMatch } from '../request.js'
 import { fromFetch, readBody, toResponse } from './fetch.js'
-import { fromIncoming, incomingHeader } from './node-http.js'
+import { IncomingRequest, incomingHeader } from './node-http.js'
 
 /** What `hono.guard` puts into the context: `context.var.user`, `context.var.auth`. */
 export interface HonoVariables<P extends readonly Permission[]> {
@@ -84,9 +84,7 @@ function headOf(context: Context): HttpRequest {
   const incoming = incomingOf(context)
   if (incoming === null)
     return { ...fromFetch(context.req.raw), body: (maxBytes) => copyOfBody(context, maxBytes) }
-  return fromIncoming(incoming, incoming.url, undefined, (_incoming, maxBytes) =>
-    copyOfBody(context, maxBytes),
-  )
+  return new IncomingRequest(incoming, (_incoming, maxBytes) => copyOfBody(context, maxBytes))
 }
 
 /** The handler behind the guard reads the body again; what read it before has left it with Hono. */

@@ -12,19 +12,9 @@ export function listener(
     writeResponse(response, await handler(fromIncoming(request)), request.method)
 }
 
-/**
- * @param target where the framework keeps the whole request target, when it is not `request.url`
- * @param parsedBody what the framework's body parser made of the body, if it has read it
- */
-export function fromIncoming(
-  request: IncomingMessage,
-  target?: string,
-  parsedBody?: unknown,
-  body?: BodyReader,
-): HttpRequest {
-  return target === undefined && parsedBody === undefined
-    ? new IncomingRequest(request, body)
-    : new TranslatedRequest(request, target, parsedBody, body)
+/** Frameworks that keep more than Node does extend `IncomingRequest`. */
+export function fromIncoming(request: IncomingMessage): HttpRequest {
+  return new IncomingRequest(request)
 }
 
 /** How the body of a request is read. */
@@ -118,30 +108,6 @@ export class IncomingRequest implements HttpRequest {
 
   body(maxBytes: number): Promise<Uint8Array> {
     return this.#readBody(this.incoming, maxBytes)
-  }
-}
-
-class TranslatedRequest extends IncomingRequest {
-  readonly #target: string | undefined
-  readonly #parsedBody: unknown
-
-  constructor(
-    incoming: IncomingMessage,
-    target: string | undefined,
-    parsedBody: unknown,
-    body: BodyReader | undefined,
-  ) {
-    super(incoming, body)
-    this.#target = target
-    this.#parsedBody = parsedBody
-  }
-
-  protected override get target(): string {
-    return this.#target ?? super.target
-  }
-
-  override get parsedBody(): unknown {
-    return this.#parsedBody
   }
 }
 
