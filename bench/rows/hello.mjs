@@ -6,13 +6,16 @@ import { createTokensDatabase, tokenHeaders } from '../lib/tokens-database.mjs'
 
 const TOKENS = 100
 
-/** Framework -> what the route is, and the share of the throughput without the guard that has to be left. */
+/**
+ * Framework -> what the route is, the share of the throughput without the guard that has to be left, and whether the
+ * framework calls the guard before the route, which costs something by itself.
+ */
 const FRAMEWORKS = {
-  fastify: { words: 'Fastify, as onRequest hook', atLeast: 0.95 },
+  fastify: { words: 'Fastify, as onRequest hook', atLeast: 0.95, isBefore: true },
   'fastify-route': { words: 'Fastify, around the handler', atLeast: 0.95 },
-  hono: { words: 'Hono on @hono/node-server, as middleware', atLeast: 0.95 },
+  hono: { words: 'Hono on @hono/node-server, as middleware', atLeast: 0.95, isBefore: true },
   'hono-route': { words: 'Hono on @hono/node-server, around the handler', atLeast: 0.95 },
-  express: { words: 'Express 5', atLeast: 0.9 },
+  express: { words: 'Express 5', atLeast: 0.9, isBefore: true },
   node: { words: 'node:http', atLeast: 0.9 },
   server: { words: 'a view in the app of `latchkey serve`', atLeast: 0.9 },
 }
@@ -23,31 +26,34 @@ const VARIANTS = [
   { variant: 'open', words: 'limit: without', anonymous: 200 },
   { variant: 'least', words: 'limit: SHA-256 and Map.get in its place', anonymous: null },
 ]
+const EMPTY = { variant: 'empty', words: 'limit: one that does nothing in its place', anonymous: 200 }
 
 /** @type {readonly import('../lib/row.mjs').Row[]} */
-export const HELLO_ROWS = Object.entries(FRAMEWORKS).map(([framework, { words, atLeast }]) => ({
-  name: `hello-${framework}`,
-  title: `GET /hello/ behind the guard, ${words}, ${CONNECTIONS} connections`,
-  unit: 'req/s',
-  limit: 'the same route without the guard; and with only what no check of an opaque token can leave out',
-  goals: [{ of: 'ofOpen', says: 'of the throughput without the guard', unit: '×', atLeast }],
-  run: (context) => measure(framework, context),
-}))
+export const HELLO_ROWS = Object.entries(FRAMEWORKS).map(
+  ([framework, { words, atLeast, isBefore = false }]) => ({
+    name: `hello-${framework}`,
+    title: `GET /hello/ behind the guard, ${words}, ${CONNECTIONS} connections`,
+    unit: 'req/s',
+    limit: 'the same route without the guard; and with only what no check of an opaque token can leave out',
+    goals: [{ of: 'ofOpen', says: 'of the throughput without the guard', unit: '×', atLeast }],
+    run: (context) => measure(framework, isBefore ? [...VARIANTS, EMPTY] : VARIANTS, context),
+  }),
+)
 
-async function measure(framework, { rounds, folder }) {
+async function measure(framework, variants, { rounds, folder }) {
   const database = join(folder, 'hello.sqlite3')
   await createTokensDatabase(database, { tokens: TOKENS, users: TOKENS })
   const requests = helloRequests(tokenHeaders('Token', TOKENS))
   const outcomes = await contest({
     rounds,
-    contestants: VARIANTS.map(({ variant, words, anonymous }) => ({
+    contestants: variants.map(({ variant, words, anonymous }) => ({
       name: words,
       start: startNode('hello', { framework, variant, database, tokens: TOKENS }),
       requests,
       anonymous,
     })),
   })
-  const [guarded, open, least] = outcomes
+  const [guarded, open, least, empty] = outcomes
   return {
     series: seriesOf(outcomes),
     values: {
@@ -56,6 +62,7 @@ async function measure(framework, { rounds, folder }) {
       ofOpenByProcessorTime: pairedRatio(open.cpuUs, guarded.cpuUs),
       leastOfOpen: pairedRatio(least.rates, open.rates),
       ofLeast: pairedRatio(guarded.rates, least.rates),
+      ...(empty && { emptyOfOpen: pairedRatio(empty.rates, open.rates) }),
       busyOpen: median(open.busy),
     },
   }

@@ -1,6 +1,7 @@
 /**
- * `GET /hello/` on one framework, in one of three variants: `guarded` by Latchkey, `open` with nothing before the
- * route, and `least`: in the guard's place one SHA-256 and one Map.get, without which no opaque token can be checked.
+ * `GET /hello/` on one framework, in one of its variants: `guarded` by Latchkey; `open` with nothing before the route;
+ * `least`: in the guard's place one SHA-256 and one Map.get, without which no opaque token can be checked; and, where the
+ * guard is a hook or middleware, `empty`: one in its place that does nothing.
  */
 import { hash } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -53,6 +54,10 @@ const FRAMEWORKS = {
         reply.send(greet(user)),
       ),
     open: () => serveFastify({}, (_request, reply) => reply.send(greet(SOMEBODY))),
+    empty: () =>
+      serveFastify({ onRequest: (_request, _reply, done) => done() }, (_request, reply) =>
+        reply.send(greet(SOMEBODY)),
+      ),
     least: () =>
       serveFastify(
         {
@@ -82,7 +87,7 @@ const FRAMEWORKS = {
   },
   hono: {
     guarded: () =>
-      serveHono(hono.guard(latchkey, isAuthenticated), (context) => context.json(greet(context.var.user))),
+      serveHono(hono.guard(latchkey, isAuthenticated), (context) => context.json(greet(context.get('user')))),
     open: () => serveHono((context) => context.json(greet(SOMEBODY))),
     least: () =>
       serveHono(
@@ -90,7 +95,12 @@ const FRAMEWORKS = {
           context.set('user', leastCheck(context.req.header('authorization')))
           return next()
         },
-        (context) => context.json(greet(context.var.user)),
+        (context) => context.json(greet(context.get('user'))),
+      ),
+    empty: () =>
+      serveHono(
+        (_context, next) => next(),
+        (context) => context.json(greet(SOMEBODY)),
       ),
   },
   'hono-route': {
@@ -113,6 +123,11 @@ const FRAMEWORKS = {
           next()
         },
         (request, response) => void response.json(greet(request.user)),
+      ),
+    empty: () =>
+      serveExpress(
+        (_request, _response, next) => next(),
+        (_request, response) => void response.json(greet(SOMEBODY)),
       ),
   },
   node: {

@@ -20,19 +20,14 @@ export function splitAuthorization(request: CredentialRequest, name = 'authoriza
 }
 
 /**
- * The credential of a usual header: the keyword as it is written in the challenge, one blank, printable ASCII. Undefined
- * for every other header, which `readAuthorization` takes apart.
+ * Where a usual header's credential begins: behind the keyword as it is written in the challenge, and one blank. 0 for
+ * every other header, which `readAuthorization` takes apart.
  */
-export function usualCredential(header: string, keyword: string): string | undefined {
+export function behindKeyword(header: string, keyword: string): number {
   const { length } = keyword
-  if (header.length < length + 2 || header.charCodeAt(length) !== 0x20) return undefined
-  if (!header.startsWith(keyword)) return undefined
-  // A loop over the whole header takes half of what a regular expression takes for a part of it.
-  for (let index = length + 1; index < header.length; index += 1) {
-    const code = header.charCodeAt(index)
-    if (code < 0x21 || code > 0x7e) return undefined
-  }
-  return header.slice(length + 1)
+  return header.length > length + 1 && header.charCodeAt(length) === 0x20 && header.startsWith(keyword)
+    ? length + 1
+    : 0
 }
 
 /**

@@ -2,8 +2,9 @@
 import { LatchkeyError } from '../errors.js'
 import type { Identity } from '../identity.js'
 import type { Services } from '../services.js'
+import { isPrintable } from '../tokens/token-format.js'
 import type { Authenticator, CredentialRequest } from './authenticator.js'
-import { isKeyword, readAuthorization, usualCredential } from './authorization-header.js'
+import { behindKeyword, isKeyword, readAuthorization } from './authorization-header.js'
 
 /** Credentials of another kind that stand behind the same keyword, told apart by their shape: JWTs. */
 export interface SecretKind {
@@ -40,7 +41,14 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
     authenticate(request, services) {
       const header = request.header('authorization')
       if (header === undefined) return null
-      const secret = usualCredential(header, keyword) ?? unusualCredential(request, lowerCaseKeyword)
+      const start = behindKeyword(header, keyword)
+      // Kinds are told by the secret alone.
+      if (start > 0 && kinds.length === 0) {
+        const identity = services.tokens.verifyBehind(header, start, policies, request)
+        if (identity !== undefined) return identity
+      }
+      const isUsual = start > 0 && isPrintable(header, start)
+      const secret = isUsual ? header.slice(start) : readSecret(request, lowerCaseKeyword)
       if (secret === null) return null
       for (const kind of kinds) {
         if (kind.recognises(secret)) return kind.verify(secret, services)
@@ -51,7 +59,7 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
 }
 
 /** The credential, if the header is of this scheme; DRF's words for what is wrong with it. */
-function unusualCredential(request: CredentialRequest, lowerCaseKeyword: string): string | null {
+function readSecret(request: CredentialRequest, lowerCaseKeyword: string): string | null {
   const parts = readAuthorization(request, lowerCaseKeyword)
   if (parts === null) return null
   const [secret] = parts

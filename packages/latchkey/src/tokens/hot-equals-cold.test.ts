@@ -44,6 +44,7 @@ const STEPS: readonly Step[] = [
   ({ clock }) => clock.advance(11),
   ({ clock }) => clock.set(clock.nowMs() - 5000),
   (world, pick) => issue(world, pick, 'renewed'),
+  (world, pick) => issue(world, pick, 'renewed', { allowedAddresses: ['192.0.2.0/24'] }),
   (world, pick) => issue(world, pick, 'personal', { scopes: ['read', 'write'] }),
   (world, pick) => issue(world, pick, 'personal', { allowedAddresses: ['192.0.2.0/24'], ttlSeconds: 20 }),
   ({ latchkey, ids }, pick) => latchkey.tokens.revoke(one(ids, pick)),
@@ -76,7 +77,11 @@ function one<Value>(values: readonly Value[], pick: number): Value {
 
 async function answerOf(latchkey: Latchkey, secret: string, pick: number): Promise<unknown> {
   try {
-    return await latchkey.tokens.verify(secret, one(ACCEPTED, pick), one(CALLERS, pick >> 2))
+    const accepted = one(ACCEPTED, pick)
+    const caller = one(CALLERS, pick >> 2)
+    return await (pick % 5 < 2
+      ? latchkey.tokens.verify(secret, accepted, caller)
+      : latchkey.tokens.verifyBehind(`Token ${secret}`, 'Token '.length, accepted, caller))
   } catch (error) {
     if (!isLatchkeyError(error)) throw error
     return error.publicMessage

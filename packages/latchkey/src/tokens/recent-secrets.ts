@@ -6,17 +6,26 @@ import type { VerifiedToken } from './verified-token.js'
 
 /** Secrets per generation: with two generations six megabytes at most, and the tokens behind them ten. */
 const MAX_ENTRIES = 8192
-const MAX_SECRET_LENGTH = 256
+const MAX_TEXT_LENGTH = 256
 const GENERATION_MS = 10_000
 /** Of so many secrets that are offered one is taken: those that come often are soon here, and the others cost nothing. */
 const TAKEN_OF = 8
 
 /** What is known of a secret. */
 export interface RecentSecret {
+  /** Where in its text it begins. */
+  readonly secretStart: number
   /** Its digest as text: a pure function of the secret, true for ever. */
   readonly key: string
   /** What the verified cache had under that key. */
   verified: VerifiedToken
+  /**
+   * What nearly every use asks of it: until when nothing else is to be asked, and the policy. They stand here again because
+   * between two requests a processor forgets: each object on the way to them is a wait for memory.
+   */
+  plainUntilMs: number
+  policy: string
+  identity: VerifiedToken['identity']
   /** The cache's epoch then: the token is still what it was as long as the cache has this one. */
   epoch: number
 }
@@ -25,7 +34,10 @@ export interface RecentSecret {
 const NO_EPOCH = -1
 
 /**
- * Secret -> what was found, for secrets that have just been verified.
+ * Text -> what was found behind the secret at its end, for secrets that have just been verified.
+ *
+ * The text is the one that came, a header with its keyword: a copy of the secret alone would be a view into it, which
+ * V8 hashes and compares by slower ways than a text of its own. That took a third of all that a guard adds to a request.
  *
  * The secrets are usable, as they are in the buffers of the requests that bring them; so they stay in memory only for
  * as long as traffic brings them: an entry goes with the first verification that comes two generations (20 seconds)
@@ -37,24 +49,26 @@ export class RecentSecrets {
   #endsAtMs = 0
   #offered = 0
 
-  get(secret: string, nowMs: number): RecentSecret | undefined {
+  get(text: string, secretStart: number, nowMs: number): RecentSecret | undefined {
     // Also when the clock was set back.
     if (nowMs >= this.#endsAtMs || this.#endsAtMs - nowMs > GENERATION_MS) this.#age(nowMs)
-    return this.#young.get(secret) ?? this.#recall(secret, nowMs)
+    const found = this.#young.get(text) ?? this.#recall(text, nowMs)
+    // `Token abc` is one secret to whom gives it as a whole, and `abc` behind a keyword another.
+    return found?.secretStart === secretStart ? found : undefined
   }
 
   /** Takes it or not. */
-  offer(secret: string, found: RecentSecret, nowMs: number): void {
+  offer(text: string, found: RecentSecret, nowMs: number): void {
     this.#offered += 1
     if (this.#offered < TAKEN_OF) return
     this.#offered = 0
-    this.set(secret, found, nowMs)
+    this.set(text, found, nowMs)
   }
 
-  set(secret: string, found: RecentSecret, nowMs: number): void {
-    if (secret.length > MAX_SECRET_LENGTH) return
+  set(text: string, found: RecentSecret, nowMs: number): void {
+    if (text.length > MAX_TEXT_LENGTH) return
     if (this.#young.size >= MAX_ENTRIES) this.#age(nowMs)
-    this.#young.set(secret, found)
+    this.#young.set(text, found)
   }
 
   /** How many secrets are held. */
@@ -62,12 +76,12 @@ export class RecentSecrets {
     return this.#young.size + this.#old.size
   }
 
-  #recall(secret: string, nowMs: number): RecentSecret | undefined {
-    const found = this.#old.get(secret)
+  #recall(text: string, nowMs: number): RecentSecret | undefined {
+    const found = this.#old.get(text)
     if (found === undefined) return undefined
     // Now and then the cache is to be asked, which keeps what it is asked for.
     found.epoch = NO_EPOCH
-    this.set(secret, found, nowMs)
+    this.set(text, found, nowMs)
     return found
   }
 

@@ -171,6 +171,23 @@ export class TokenService {
   }
 
   /**
+   * `verify` for a secret that stands at the end of a text, a header with its keyword. What is remembered of it is found
+   * by the text as it came: a copy of the secret alone would cost as much as all the rest.
+   *
+   * @param text up to its end; what stands before the secret the caller has checked
+   * @param secretStart index of the secret's first character, from 1
+   * @returns undefined when what stands there is not printable ASCII without blanks, and so is no secret
+   */
+  verifyBehind(
+    text: string,
+    secretStart: number,
+    accepted: ReadonlySet<string> | undefined,
+    caller: Caller | null,
+  ): TokenIdentity | Promise<TokenIdentity> | undefined {
+    return this.#verifier.verifyBehind(text, secretStart, accepted, caller)
+  }
+
+  /**
    * Gives a token a new secret and keeps everything else; its id stays. The old secret works for `overlapSeconds` more,
    * and the uses of each are counted apart, so that whoever still has the old one can be found. A secret from an
    * earlier rotation ends now.

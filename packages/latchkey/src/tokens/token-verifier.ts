@@ -10,11 +10,11 @@ import type { ExpiredTokens, Store, TokenRecord, UserSource } from '../stores/st
 import { toUser } from '../users/user.js'
 import { addressMatcher } from './allowed-addresses.js'
 import { LastUsed } from './last-used.js'
-import { RecentSecrets } from './recent-secrets.js'
+import { type RecentSecret, RecentSecrets } from './recent-secrets.js'
 import { intersectScopes, sharedScopes } from './scopes.js'
 import { type Token, toToken } from './token.js'
 import { digestBytes, digestKey, digestKeyOf, MAX_SECRET_LENGTH } from './token-digest.js'
-import { isWellFormedBehind, type SecretFormat, secretPrefix } from './token-format.js'
+import { isPrintable, isWellFormedBehind, type SecretFormat, secretPrefix } from './token-format.js'
 import { ownedScopes, renewAfterMs, renewedExpiryMs, type TokenPolicy } from './token-policy.js'
 import { VerifiedCache } from './verified-cache.js'
 import type { VerifiedToken } from './verified-token.js'
@@ -67,25 +67,40 @@ export class TokenVerifier {
 
   /** See `TokenService.verify`. */
   verify(secret: string, accepted: Accepted, caller: Caller | null): TokenIdentity | Promise<TokenIdentity> {
+    const identity = this.verifyBehind(secret, 0, accepted, caller)
+    if (identity === undefined) throw INVALID_TOKEN
+    return identity
+  }
+
+  /** See `TokenService.verifyBehind`; a secret that begins its text may have any characters. */
+  verifyBehind(
+    text: string,
+    secretStart: number,
+    accepted: Accepted,
+    caller: Caller | null,
+  ): TokenIdentity | Promise<TokenIdentity> | undefined {
     const { clock, store } = this.#options
     const nowMs = clock.nowMs()
-    const recent = this.#recent.get(secret, nowMs)
-    if (recent === undefined && this.isMalformed(secret)) throw INVALID_TOKEN
+    const recent = this.#recent.get(text, secretStart, nowMs)
+    if (recent === undefined && secretStart > 0 && !isPrintable(text, secretStart)) return undefined
+    const key = recent === undefined ? this.#keyOf(text.slice(secretStart)) : recent.key
     store.changes.catchUp()
     const cache = this.#cache
-    if (cache === null) return this.#verifyCold(digestKey(secret), accepted, caller)
-    if (recent !== undefined && recent.epoch === cache.epoch && recent.verified.endsAtMs > nowMs)
-      return this.#use(recent.key, recent.verified, accepted, caller, nowMs)
-    const key = recent?.key ?? digestKey(secret)
-    const verified = cache.get(key)
+    if (cache === null) return this.#verifyCold(key, accepted, caller)
+    const { epoch } = cache
+    const isKnown = recent !== undefined && recent.epoch === epoch
+    if (isKnown && nowMs < recent.plainUntilMs) {
+      if (accepted !== undefined && !accepted.has(recent.policy)) throw INVALID_TOKEN
+      return recent.identity
+    }
+    const verified = isKnown ? recent.verified : cache.get(key)
     // One that expired in memory is looked up again, so that its row goes too.
     if (verified === undefined || verified.endsAtMs <= nowMs) return this.#verifyCold(key, accepted, caller)
-    const { epoch } = cache
     const identity = this.#use(key, verified, accepted, caller, nowMs)
-    if (recent === undefined) this.#recent.offer(secret, { key, verified, epoch }, nowMs)
-    else {
-      recent.verified = verified
-      recent.epoch = epoch
+    if (recent === undefined || !isKnown) {
+      const found = recentSecret(secretStart, key, verified, epoch)
+      if (recent === undefined) this.#recent.offer(text, found, nowMs)
+      else Object.assign(recent, found)
     }
     return identity
   }
@@ -117,6 +132,11 @@ export class TokenVerifier {
       if (isRestGood) return true
     }
     return false
+  }
+
+  #keyOf(secret: string): string {
+    if (this.isMalformed(secret)) throw INVALID_TOKEN
+    return digestKey(secret)
   }
 
   async #verifyCold(key: string, accepted: Accepted, caller: Caller | null): Promise<TokenIdentity> {
@@ -165,10 +185,12 @@ export class TokenVerifier {
     // A policy that is not registered here may have rules that would narrow the token.
     const policy = policies.get(token.policy)
     if (policy === undefined) throw INVALID_TOKEN
+    // The same text for all of its tokens, which a Set then need not compare letter by letter.
+    const named = { ...token, policy: policy.name }
     const secretEndsAtMs =
       key === digestKeyOf(token.digest) ? expiresAtMs : (token.previous?.endsAt.getTime() ?? 0)
     const verified: VerifiedToken = {
-      identity: Object.freeze({ user, auth: cappedToken(toToken(token), user, policy) }),
+      identity: Object.freeze({ user, auth: cappedToken(toToken(named), user, policy) }),
       endsAtMs: Math.min(expiresAtMs, secretEndsAtMs),
       renewAfterMs: renewAfterMs(policy, token),
       allows: token.allowedAddresses && addressMatcher(token.allowedAddresses),
@@ -195,6 +217,19 @@ export class TokenVerifier {
     if (!renewed.identity.user.isActive) throw INACTIVE_USER
     return renewed.identity
   }
+}
+
+/** Of a token that `#use` has just let through: an inactive user's is never remembered. */
+function recentSecret(
+  secretStart: number,
+  key: string,
+  verified: VerifiedToken,
+  epoch: number,
+): RecentSecret {
+  const { identity, endsAtMs, renewAfterMs, allows, tracksUse } = verified
+  const isPlain = allows === null && !tracksUse
+  const plainUntilMs = isPlain ? Math.min(endsAtMs, renewAfterMs) : Number.NEGATIVE_INFINITY
+  return { secretStart, key, plainUntilMs, policy: identity.auth.policy, identity, verified, epoch }
 }
 
 /** A token whose scopes are what it was issued for and its owner may still do. */

@@ -1,4 +1,6 @@
 /** The change feed on SQLite: own changes as they are made, those of other processes out of the `changes` table. */
+// Imported, for the global of that name is a getter.
+import { performance } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
 import type { Selectable } from 'kysely'
 import type { Change, ChangeFeed } from 'latchkey'
