@@ -18,6 +18,22 @@ export function holdToCore(pid, place) {
   execFileSync('taskset', ['-acp', list, String(pid)], { stdio: 'ignore' })
 }
 
+/**
+ * Holds processes of a database server on this machine to the load's core, and nothing else: not where they are
+ * somebody else's, nor where the numbers are of processes on another machine.
+ * @param {readonly number[]} pids
+ * @param {string} name what such a process is called: `postgres`
+ */
+export function holdBackends(pids, name) {
+  for (const pid of pids) {
+    try {
+      if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name) holdToCore(pid, 'load')
+    } catch {
+      // It stays where the system puts it.
+    }
+  }
+}
+
 function twoCores() {
   if (platform() !== 'linux' || spawnSync('taskset', ['--version']).status !== 0) return null
   const allowed = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''

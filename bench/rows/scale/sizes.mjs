@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import { createLatchkey } from 'latchkey'
 import pg from 'pg'
 import { nextMessage } from '../../lib/child.mjs'
+import { holdBackends, holdToCore } from '../../lib/cores.mjs'
 import { median, pairedRatio, seededPicks } from '../../lib/numbers.mjs'
 import { fillPostgres, fillSqlite, openStore, SIZES, sizeName } from '../../lib/scale-databases.mjs'
 import { sink, takeTurns } from '../../lib/timing.mjs'
@@ -21,6 +22,9 @@ const LOOK_UP = {
   PostgreSQL: (schema) =>
     `SELECT tokens.*, users.* FROM "${schema}".tokens LEFT JOIN "${schema}".users ON users.id = tokens.user_id WHERE digest = $1`,
 }
+
+const BACKENDS =
+  "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
 
 const ENGINES = [
   { engine: 'SQLite', name: 'scale-sqlite', timesBare: 2, coldBatches: 300, fill: fillSqlite },
@@ -68,11 +72,13 @@ async function measure({ engine, coldBatches, fill }, { rounds, folder, tokens: 
       if (database === null) return absent(engine)
       opened.push({ ...database, ...(await open(database)) })
     }
+    if (engine === 'PostgreSQL') await holdApart(opened)
     const series = await takeTurns({
       rounds,
       batchesPerTurn: coldBatches,
       contenders: opened.flatMap((one) => contenders(one)),
     })
+    holdToCore(process.pid, 'both')
     return await measuredOf(opened, [...series, ...(await starts(opened, rounds))])
   } finally {
     for (const { close, drop } of opened) {
@@ -127,6 +133,7 @@ async function openBare(place) {
   const text = LOOK_UP.PostgreSQL(place.schema)
   return {
     get: async (digest) => (await client.query({ name: 'bare', text, values: [digest] })).rows[0],
+    backends: async () => (await client.query(BACKENDS)).rows.map(({ pid }) => pid),
     close: () => client.end(),
   }
 }
@@ -150,6 +157,15 @@ function contenders({ tokens, hot, cold, bare, secrets }) {
       turn: oneByOne(() => digestOf(secretAt(pickBare())), bare.get),
     },
   ]
+}
+
+/**
+ * Us on one core, what answers us on the other. Left to the system, a connection finds its server on the same core or on
+ * the other one for minutes, and a round trip takes twice as long on one of them: ours or the bare one, as luck has it.
+ */
+async function holdApart(opened) {
+  holdToCore(process.pid, 'server')
+  for (const { bare } of opened) holdBackends(await bare.backends(), 'postgres')
 }
 
 /** A batch runs in one turn of the event loop; between batches the loop goes on, so that the change feed is read. */
