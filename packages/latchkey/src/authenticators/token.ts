@@ -42,12 +42,12 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
       const header = request.header('authorization')
       if (header === undefined) return null
       const start = behindKeyword(header, keyword)
-      // Kinds are told by the secret alone.
       if (start > 0 && kinds.length === 0) {
         const identity = services.tokens.verifyBehind(header, start, policies, request)
         if (identity !== undefined) return identity
       }
-      const isUsual = start > 0 && isPrintable(header, start)
+      // Kinds are told by the secret alone.
+      const isUsual = kinds.length > 0 && start > 0 && isPrintable(header, start)
       const secret = isUsual ? header.slice(start) : readSecret(request, lowerCaseKeyword)
       if (secret === null) return null
       for (const kind of kinds) {
