@@ -15,7 +15,8 @@ const FRAMEWORKS = {
   'fastify-route': { words: 'Fastify, around the handler', atLeast: 0.95 },
   hono: { words: 'Hono on @hono/node-server, as middleware', atLeast: 0.95, isBefore: true },
   'hono-route': { words: 'Hono on @hono/node-server, around the handler', atLeast: 0.95 },
-  express: { words: 'Express 5', atLeast: 0.9, isBefore: true },
+  express: { words: 'Express 5, as middleware', atLeast: 0.9, isBefore: true },
+  'express-route': { words: 'Express 5, around the handler', atLeast: 0.9 },
   node: { words: 'node:http', atLeast: 0.9 },
   server: { words: 'a view in the app of `latchkey serve`', atLeast: 0.9 },
 }

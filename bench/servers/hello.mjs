@@ -130,6 +130,21 @@ const FRAMEWORKS = {
         (_request, response) => void response.json(greet(SOMEBODY)),
       ),
   },
+  'express-route': {
+    guarded: () =>
+      serveExpress(
+        express.route(
+          latchkey,
+          [isAuthenticated],
+          (_request, response, { user }) => void response.json(greet(user)),
+        ),
+      ),
+    open: () => serveExpress((_request, response) => void response.json(greet(SOMEBODY))),
+    least: () =>
+      serveExpress(
+        (request, response) => void response.json(greet(leastCheck(request.headers.authorization))),
+      ),
+  },
   node: {
     guarded: () => {
       const gate = latchkey.gate([isAuthenticated])

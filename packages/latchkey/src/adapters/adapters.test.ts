@@ -65,9 +65,13 @@ const ADAPTERS: Record<string, () => Server> = {
     }
     app.all(
       '/hello/',
-      express.route(latchkey, [isAuthenticated], (request, response: expressFramework.Response) => {
-        response.json({ user: request.user.username, address: '127.0.0.1' })
-      }),
+      express.route(
+        latchkey,
+        [isAuthenticated],
+        (_request, response: expressFramework.Response, { user }) => {
+          response.json({ user: user.username, address: '127.0.0.1' })
+        },
+      ),
     )
     return createServer(app as RequestListener)
   },
