@@ -10,7 +10,7 @@ const { join } = require('node:path')
  * neighbours. Add a folder here in the same commit that creates it: a folder without a row fails.
  */
 const LAYERS = [
-  ['errors', 'identity', 'request', 'clock'],
+  ['errors', 'identity', 'options', 'request', 'clock'],
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
   ['rates', 'client-address'],
@@ -23,6 +23,7 @@ const LAYERS = [
   ['api-request', 'guard'],
   ['views'],
   ['endpoints', 'gate'],
+  ['latchkey-options'],
   ['latchkey'],
   ['adapters', 'redis', 'testing'],
   ['index'],

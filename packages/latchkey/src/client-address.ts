@@ -3,6 +3,7 @@
  * it. Throttles, allow-lists of tokens and the remote-user authenticator ask.
  */
 import { BlockList, isIP } from 'node:net'
+import { checkValue, required, TEXTS } from './options.js'
 
 /** Answers whether an address is one of the proxies that were configured. */
 export type TrustedProxies = (address: string) => boolean
@@ -12,6 +13,7 @@ export type TrustedProxies = (address: string) => boolean
  * @throws TypeError that names the entry that is neither
  */
 export function trustedProxies(proxies: readonly string[]): TrustedProxies {
+  checkValue('trustedProxies', proxies, required(TEXTS))
   const list = new BlockList()
   for (const entry of proxies) {
     const [address = '', bits, ...rest] = entry.split('/')

@@ -5,7 +5,7 @@
 import type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
 import { LatchkeyError } from './errors.js'
 import { ANONYMOUS, type Identity } from './identity.js'
-import type { Permission } from './permissions/permission.js'
+import { isAllowed, type Permission } from './permissions/permission.js'
 import type { Services } from './services.js'
 import { applyThrottles, type Throttle } from './throttles/throttle.js'
 
@@ -100,7 +100,7 @@ async function orNext(
 /** DRF's rule: who is nobody is asked to say who they are; who is somebody is told that they may not. */
 function authorize(policy: GuardPolicy, identity: Identity, request: GuardedRequest): Identity {
   for (const permission of policy.permissions) {
-    if (!permission.allows(identity, request)) throw denied(policy, permission, identity, request)
+    if (!isAllowed(permission, identity, request)) throw denied(policy, permission, identity, request)
   }
   return identity
 }

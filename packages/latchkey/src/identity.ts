@@ -31,3 +31,14 @@ export interface AuthenticatedIdentity<Auth = unknown> extends Identity<Auth> {
 
 /** Nobody: no authenticator recognised a credential. DRF's `AnonymousUser` and `None`. */
 export const ANONYMOUS: Identity<null> = Object.freeze({ user: null, auth: null })
+
+/**
+ * The id of a user, by whom or by which an app names them.
+ * @throws TypeError for anything else: what is undefined by mistake must not be a user that is not found
+ */
+export function userIdOf(user: User | UserId): UserId {
+  const id = typeof user === 'object' ? user?.id : user
+  if (typeof id !== 'number' && typeof id !== 'string')
+    throw new TypeError('user: must be a user, or the id of one')
+  return id
+}

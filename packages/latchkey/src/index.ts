@@ -82,7 +82,8 @@ export type {
   SigningKeyState,
   SigningKeys,
 } from './jwt/signing-keys.js'
-export { createLatchkey, type Latchkey, type LatchkeyOptions } from './latchkey.js'
+export { createLatchkey, type Latchkey } from './latchkey.js'
+export type { LatchkeyOptions } from './latchkey-options.js'
 export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
 export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
 export type { PasswordHasher } from './passwords/hasher.js'
@@ -123,6 +124,7 @@ export type { SessionOptions, SessionService, StartedSession } from './sessions/
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js'
 export type * from './stores/store.js'
 export { throttleByAddress } from './throttles/by-address.js'
+export { throttleAnonymous } from './throttles/by-anonymous.js'
 export { throttleByUser } from './throttles/by-user.js'
 export { throttleScope } from './throttles/scoped.js'
 export type { Throttle, ThrottledRequest } from './throttles/throttle.js'

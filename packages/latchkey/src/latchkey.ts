@@ -1,95 +1,38 @@
 /** The composition root for embedders: options in, services and mounted views out. */
-import type { Authenticator } from './authenticators/authenticator.js'
 import { tokenAuthentication } from './authenticators/token.js'
 import { trustedProxies } from './client-address.js'
-import { type Clock, systemClock } from './clock.js'
-import { Keyring, type SecretSource } from './crypto/keyring.js'
+import { systemClock } from './clock.js'
+import { Keyring } from './crypto/keyring.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
 import { isLatchkeyError } from './errors.js'
-import { eventEmitter, type LatchkeyEvent } from './events.js'
+import { eventEmitter } from './events.js'
 import { createGate, type Gate } from './gate.js'
 import type { GuardPolicy } from './guard.js'
 import type { UserId } from './identity.js'
-import type { JwtOptions } from './jwt/jwt-options.js'
 import { JwtService } from './jwt/jwt-service.js'
 import { SigningKeys } from './jwt/signing-keys.js'
-import { createPasswords, type PasswordsOptions } from './passwords/passwords.js'
+import { LATCHKEY_RULES, type LatchkeyOptions } from './latchkey-options.js'
+import { checkOptions, checkValue, hasMember, required, rule } from './options.js'
+import { createPasswords } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
-import type { IdentityBehind, Permission } from './permissions/permission.js'
+import { type IdentityBehind, PERMISSIONS, type Permission } from './permissions/permission.js'
 import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
 import type { Services } from './services.js'
-import { type SessionOptions, SessionService } from './sessions/session-service.js'
-import type { CounterStore, Store, UserSource } from './stores/store.js'
-import type { Throttle } from './throttles/throttle.js'
+import { SessionService } from './sessions/session-service.js'
 import { ThrottleCounters } from './throttles/throttle-counters.js'
-import type { TokenPolicy } from './tokens/token-policy.js'
 import { TokenService } from './tokens/token-service.js'
 import { LoginService } from './users/login-service.js'
 import { UserService } from './users/user-service.js'
 import { dispatch } from './views/dispatch.js'
-import { type ErrorListener, safeListener } from './views/error-answer.js'
+import { safeListener } from './views/error-answer.js'
 import { formParser } from './views/parsers/form.js'
 import { jsonParser } from './views/parsers/json.js'
 import { multipartParser } from './views/parsers/multipart.js'
-import type { Parser } from './views/parsers/parser.js'
 import { browsableRenderer } from './views/renderers/browsable.js'
 import { jsonRenderer } from './views/renderers/json.js'
 import type { Renderer } from './views/renderers/renderer.js'
 import type { CompletePolicy, View } from './views/view.js'
-
-export interface LatchkeyOptions {
-  /** Where records live: `sqlite('latchkey.db')` of `@latchkey/sql`, or `memoryStore()`. */
-  readonly store: Store
-  /** Seals what must be shown again; at least 32 characters. Several: the newest first. Undefined throws. */
-  readonly secret: SecretSource | undefined
-  /** DRF's DEFAULT_AUTHENTICATION_CLASSES. Default is `[tokenAuthentication()]`. */
-  readonly authentication?: readonly Authenticator[]
-  /** DRF's DEFAULT_PERMISSION_CLASSES. Default is `[isAuthenticated]`, where DRF lets everybody in. */
-  readonly permissions?: readonly Permission[]
-  /** DRF's DEFAULT_THROTTLE_CLASSES. Default is none. */
-  readonly throttles?: readonly Throttle[]
-  /**
-   * How long what this process's throttles allowed may be unknown to other processes, in seconds; default is 1. With 0
-   * the store decides every throttled request: exact, and a write each. Failed logins are always exact.
-   */
-  readonly throttleFlushSeconds?: number
-  /** Where throttles and failed logins are counted: `redisCounters(client)` of `latchkey/redis`. Default is the store. */
-  readonly counters?: CounterStore
-  /** Default is JSON, form, multipart. */
-  readonly parsers?: readonly Parser[]
-  /** Default is JSON, then the HTML page. */
-  readonly renderers?: readonly Renderer[]
-  /** Bytes of a body beyond which the answer is 413. Default is 1 MiB. */
-  readonly maxBodyBytes?: number
-  /** Failed logins per account and address, in DRF's rate syntax; null: any number. Default is `10/min`. */
-  readonly loginRate?: string | null
-  /** Addresses and ranges whose `X-Forwarded-For` is believed. Default is none. */
-  readonly trustedProxies?: readonly string[]
-  /** Signing key and settings of JWTs: what `jwtAuthentication` and the `/api/token/` endpoints need. */
-  readonly jwt?: JwtOptions
-  /** Kinds of tokens beside the built-in `authtoken`: `[knox(…).policy]`. */
-  readonly policies?: readonly TokenPolicy[]
-  /** How long a use of a token that tracks them may wait in memory before it is written, in batches. Default is 30. */
-  readonly lastUsedFlushSeconds?: number
-  /** Your own users table. Default is the store's. With it nothing is cached unless `cacheEntries` says so. */
-  readonly users?: UserSource
-  readonly passwords?: Omit<PasswordsOptions, 'clock'>
-  readonly sessions?: SessionOptions
-  /**
-   * Verified tokens kept in memory; 0 switches the cache off. Default is 50,000; with `users` it is 0, since a change
-   * in a table of your own is not seen here unless you call `userChanged`.
-   */
-  readonly cacheEntries?: number
-  readonly clock?: Clock
-  /** Told about every 5xx, and when `onEvent` failed. Default writes one line to stderr. */
-  readonly onError?: ErrorListener
-  /**
-   * Told about logins, logouts and tokens that ended, while the request waits: keep it short. What it throws goes to
-   * `onError` and breaks nothing.
-   */
-  readonly onEvent?: (event: LatchkeyEvent) => void
-}
 
 /** Everything an app touches. */
 export interface Latchkey extends Services {
@@ -129,6 +72,7 @@ const DEFAULT_CACHE_ENTRIES = 50_000
  * @throws TypeError that names the option, for every option that cannot work
  */
 export function createLatchkey(options: LatchkeyOptions): Latchkey {
+  checkOptions('createLatchkey', options, LATCHKEY_RULES)
   const { store, clock = systemClock, maxBodyBytes = MEBIBYTE } = options
   const onError = safeListener(options.onError ?? logError, logError)
   const { counters = store.counters } = options
@@ -195,6 +139,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   const endJwts = (id: UserId) =>
     services.jwts?.revokeUser(id) ?? store.jwts.revokeUser(id, new Date(clock.nowMs()))
   const handler = (view: View): Handler => {
+    checkValue('view', view, VIEW)
     const policy: CompletePolicy = {
       ...defaults,
       ...view.policy,
@@ -219,7 +164,9 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       services.jwts?.forgetUser(id)
     },
     gate: <P extends readonly Permission[]>(permissions?: P) => {
-      const policy = permissions === undefined ? defaults : { ...defaults, permissions }
+      checkValue('permissions', permissions, PERMISSIONS)
+      const policy =
+        permissions === undefined ? defaults : { ...defaults, permissions: Object.freeze([...permissions]) }
       // The guard checks the permissions that `IdentityBehind` is computed from.
       return createGate(policy, { ...defaults, services, onError }) as Gate<IdentityBehind<P>>
     },
@@ -232,9 +179,9 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   })
 }
 
+const VIEW = required(rule('be what apiView() returns', hasMember('handlers')))
+
 function completeDefaults(options: LatchkeyOptions, maxBodyBytes: number): CompletePolicy {
-  if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 0)
-    throw new TypeError('maxBodyBytes: must be 0 or more')
   const [first, ...rest] = options.renderers ?? [jsonRenderer(), browsableRenderer()]
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return Object.freeze({

@@ -1,5 +1,6 @@
 /** What an authenticator is: it recognises one kind of credential in a request. The guard asks them in order. */
 import type { Identity } from '../identity.js'
+import { hasMethods, listOf } from '../options.js'
 import type { Services } from '../services.js'
 
 /** What an authenticator may look at. */
@@ -42,3 +43,8 @@ export interface Authenticator {
   readonly challenge: string | null
   authenticate(request: CredentialRequest, services: Services): Identity | null | Promise<Identity | null>
 }
+
+export const isAuthenticator = hasMethods('authenticate')
+
+/** What an option that takes authenticators must be. */
+export const AUTHENTICATORS = listOf('authenticators, such as tokenAuthentication()', isAuthenticator)

@@ -1,13 +1,15 @@
 /** The `Authorization` header in parts, as the originals split it. Shared by the authenticators that read it. */
+import { rule } from '../options.js'
 import type { CredentialRequest } from './authenticator.js'
 
 /** ASCII white space as Python's `bytes.split()` knows it; a no-break space is none. */
 const WHITE_SPACE = /[\t\n\v\f\r ]+/
 
-/** Whether a text can stand before a credential: one token of RFC 9110, 5.6.2. */
-export function isKeyword(text: string): boolean {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
-}
+/** What a quoted string of a challenge can hold. */
+export const REALM = rule(
+  'be printable ASCII without " and \\',
+  (value) => typeof value === 'string' && /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(value),
+)
 
 /** The keyword and what follows it; empty when the header is absent or blank. `name`: in lower case. */
 export function splitAuthorization(request: CredentialRequest, name = 'authorization'): string[] {

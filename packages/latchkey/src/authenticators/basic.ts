@@ -1,7 +1,8 @@
 /** `Authorization: Basic …` (RFC 7617): DRF's `BasicAuthentication`. Reads the header; the login service decides. */
 import { LatchkeyError } from '../errors.js'
+import { BOOLEAN, checkOptions } from '../options.js'
 import type { Authenticator } from './authenticator.js'
-import { readAuthorization } from './authorization-header.js'
+import { REALM, readAuthorization } from './authorization-header.js'
 
 export interface BasicAuthenticationOptions {
   /** Shown by browsers. Default is DRF's `api`. */
@@ -10,11 +11,10 @@ export interface BasicAuthenticationOptions {
   readonly throttle?: boolean
 }
 
-/** @throws TypeError when the realm has characters that a quoted string cannot hold */
+/** @throws TypeError that names the option, for every option that cannot work */
 export function basicAuthentication(options: BasicAuthenticationOptions = {}): Authenticator {
+  checkOptions('basicAuthentication', options, { realm: REALM, throttle: BOOLEAN })
   const { realm = 'api', throttle = true } = options
-  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm))
-    throw new TypeError('realm: must be printable ASCII without " and \\')
 
   return Object.freeze({
     name: 'BasicAuthentication',
@@ -29,8 +29,10 @@ export function basicAuthentication(options: BasicAuthenticationOptions = {}): A
       const text = decodeCredentials(encoded)
       if (text === null) throw failed('Invalid basic header. Credentials not correctly base64 encoded.')
       const colon = text.indexOf(':')
-      const username = colon < 0 ? text : text.slice(0, colon)
-      const password = colon < 0 ? '' : text.slice(colon + 1)
+      // RFC 7617, 2: no colon, no password, not even an empty one.
+      if (colon < 0) throw failed('Invalid username/password.')
+      const username = text.slice(0, colon)
+      const password = text.slice(colon + 1)
       return services.login
         .login({ username, password, address: request.address }, { throttle })
         .then((user) => {

@@ -1,14 +1,15 @@
 /** `Authorization: Bearer <JWT>`, or its cookie: simplejwt's authenticators. They read; the JWT service decides. */
 import { LatchkeyError } from '../errors.js'
 import type { Identity } from '../identity.js'
-import type { JwtType } from '../jwt/jwt-options.js'
+import { JWT_TYPES, type JwtType } from '../jwt/jwt-options.js'
 import type { JwtClaims } from '../jwt/jwt-payloads.js'
 import { requireJwts } from '../jwt/jwt-service.js'
 import type { JwtUserOrigin } from '../jwt/jwt-verifier.js'
+import { BOOLEAN, checkOptions, HTTP_TOKEN, oneOf, type Rules, someOf } from '../options.js'
 import { SAFE_METHODS } from '../request.js'
 import type { Services } from '../services.js'
 import type { Authenticator, CredentialRequest } from './authenticator.js'
-import { isKeyword, splitAuthorization } from './authorization-header.js'
+import { REALM, splitAuthorization } from './authorization-header.js'
 import { requireCsrf } from './require-csrf.js'
 import type { SecretKind } from './token.js'
 
@@ -48,14 +49,10 @@ function authenticator(
   origin: JwtUserOrigin,
   options: JwtAuthenticationOptions,
 ): Authenticator {
+  checkOptions(name, options, RULES)
   const { headerTypes = ['Bearer'], tokenTypes = ['access'], realm = 'api', cookies = false } = options
   const keywords = new Set(headerTypes)
   const header = (options.header ?? 'Authorization').toLowerCase()
-  if (!isKeyword(header)) throw new TypeError('header: must be the name of a header')
-  if (headerTypes.length === 0 || !headerTypes.every(isKeyword))
-    throw new TypeError('headerTypes: must be keywords, each one word as HTTP has them, and at least one')
-  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm))
-    throw new TypeError('realm: must be printable ASCII without " and \\')
 
   return Object.freeze({
     name,
@@ -79,6 +76,16 @@ function authenticator(
     },
   } satisfies Authenticator)
 }
+
+const TOKEN_TYPES = someOf(`types (${JWT_TYPES.join(', ')})`, oneOf(...JWT_TYPES).holds)
+
+const RULES: Rules<JwtAuthenticationOptions> = Object.freeze({
+  headerTypes: someOf('keywords, each one word as HTTP has them', HTTP_TOKEN.holds),
+  header: HTTP_TOKEN,
+  tokenTypes: TOKEN_TYPES,
+  realm: REALM,
+  cookies: BOOLEAN,
+})
 
 function fromCookie(
   request: CredentialRequest,
@@ -105,6 +112,7 @@ function fromCookie(
  * systems side by side, so that a project moves from one to the next and nobody logs in again.
  */
 export function jwtKind(options: Pick<JwtAuthenticationOptions, 'tokenTypes'> = {}): SecretKind {
+  checkOptions('jwtKind', options, { tokenTypes: TOKEN_TYPES })
   const { tokenTypes = ['access'] } = options
   return Object.freeze({
     recognises: (secret) => COMPACT_SHAPE.test(secret),

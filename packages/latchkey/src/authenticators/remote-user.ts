@@ -3,6 +3,7 @@
  * must be told whose.
  */
 import { trustedProxies } from '../client-address.js'
+import { checkOptions, HTTP_TOKEN, required, someOf, TEXT } from '../options.js'
 import { toUser } from '../users/user.js'
 import type { Authenticator } from './authenticator.js'
 
@@ -18,10 +19,11 @@ export interface RemoteUserAuthenticationOptions {
 
 /** @throws TypeError when no proxy is trusted, or one is not an address or range */
 export function remoteUserAuthentication(options: RemoteUserAuthenticationOptions): Authenticator {
+  checkOptions('remoteUserAuthentication', options, {
+    header: HTTP_TOKEN,
+    trustedProxies: required(someOf('addresses whose header is believed', TEXT.holds)),
+  })
   const header = (options.header ?? 'Remote-User').toLowerCase()
-  if (!Array.isArray(options.trustedProxies) || options.trustedProxies.length === 0) {
-    throw new TypeError('trustedProxies: name the addresses whose header is believed')
-  }
   const isTrusted = trustedProxies(options.trustedProxies)
 
   return Object.freeze({

@@ -1,10 +1,11 @@
 /** `Authorization: Token <secret>`: DRF's `TokenAuthentication`. Reads the header; the token service decides. */
 import { LatchkeyError } from '../errors.js'
 import type { Identity } from '../identity.js'
+import { checkOptions, HTTP_TOKEN, hasMethods, listOf, type Rules, TEXT } from '../options.js'
 import type { Services } from '../services.js'
 import { isPrintable } from '../tokens/token-format.js'
 import type { Authenticator, CredentialRequest } from './authenticator.js'
-import { behindKeyword, isKeyword, readAuthorization } from './authorization-header.js'
+import { behindKeyword, readAuthorization } from './authorization-header.js'
 
 /** Credentials of another kind that stand behind the same keyword, told apart by their shape: JWTs. */
 export interface SecretKind {
@@ -26,12 +27,10 @@ export interface TokenAuthenticationOptions {
   readonly kinds?: readonly SecretKind[]
 }
 
-/** @throws TypeError when the keyword is not one token of RFC 9110, 5.6.2 */
+/** @throws TypeError that names the option, for every option that cannot work */
 export function tokenAuthentication(options: TokenAuthenticationOptions = {}): Authenticator {
+  checkOptions('tokenAuthentication', options, RULES)
   const { keyword = 'Token', kinds = [] } = options
-  if (!isKeyword(keyword)) {
-    throw new TypeError(`keyword: '${keyword}' cannot stand in an Authorization header`)
-  }
   const policies = new Set(options.policies ?? ['authtoken'])
   const lowerCaseKeyword = keyword.toLowerCase()
 
@@ -57,6 +56,12 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
     },
   } satisfies Authenticator)
 }
+
+const RULES: Rules<TokenAuthenticationOptions> = Object.freeze({
+  keyword: HTTP_TOKEN,
+  policies: listOf('names of policies', TEXT.holds),
+  kinds: listOf('kinds of secrets, such as jwtKind()', hasMethods('recognises', 'verify')),
+})
 
 /** The credential, if the header is of this scheme; DRF's words for what is wrong with it. */
 function readSecret(request: CredentialRequest, lowerCaseKeyword: string): string | null {

@@ -96,11 +96,12 @@ describe('knox', () => {
   it('names the option that cannot work', () => {
     const wrong: Readonly<Record<string, readonly unknown[]>> = {
       policyName: ['', 'Two words', 7],
-      ttlSeconds: [Number.NaN, '10h', undefined],
-      tokenLength: [63, 30, 2000, '64x', undefined],
+      ttlSeconds: [Number.NaN, '10h'],
+      tokenLength: [63, 30, 2000, '64x'],
       tokenPrefix: ['12345678901', 'a b', 'ü', null],
       limitPerUser: [0, 1.5, '2'],
-      autoRefresh: ['yes', undefined],
+      autoRefresh: ['yes'],
+      tokenTtl: [3600],
       minRefreshIntervalSeconds: [-1, Number.NaN, null],
       autoRefreshMaxTtlSeconds: [0, -1, '1d'],
       headerPrefix: ['', 'two words'],

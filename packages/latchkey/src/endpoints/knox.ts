@@ -1,16 +1,27 @@
 /** The system of django-rest-knox: many expiring tokens per user, with login, logout and logoutall. A policy and three views. */
 import type { ApiRequest } from '../api-request.js'
-import type { Authenticator } from '../authenticators/authenticator.js'
-import { isKeyword } from '../authenticators/authorization-header.js'
+import { AUTHENTICATORS, type Authenticator } from '../authenticators/authenticator.js'
 import { basicAuthentication } from '../authenticators/basic.js'
 import { tokenAuthentication } from '../authenticators/token.js'
 import { isLatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
+import {
+  ABOVE_0,
+  BOOLEAN,
+  checkOptions,
+  FUNCTION,
+  given,
+  HTTP_TOKEN,
+  numberRule,
+  orNull,
+  type Rules,
+  rule,
+} from '../options.js'
 import { isAuthenticated } from '../permissions/is-authenticated.js'
 import { strftime } from '../time/strftime.js'
 import { isoText, timeZone } from '../time/zoned-time.js'
 import type { Token } from '../tokens/token.js'
-import { MIN_HEX_DIGITS, type TokenPolicy } from '../tokens/token-policy.js'
+import { POLICY_NAME, TOKEN_POLICY_RULES, type TokenPolicy } from '../tokens/token-policy.js'
 import type { TokenSecret } from '../tokens/token-secret.js'
 import { apiView } from '../views/api-view.js'
 import { response } from '../views/response.js'
@@ -78,10 +89,8 @@ export interface Knox {
  * @throws TypeError that names the option, for every option that cannot work
  */
 export function knox(options: KnoxOptions = {}): Knox {
-  const complete: Settings & KnoxOptions = { ...DEFAULTS, ...options }
-  for (const [name, must, holds] of RULES) {
-    if (!holds(complete[name])) throw new TypeError(`${name}: must ${must}`)
-  }
+  checkOptions('knox', options, RULES)
+  const complete: Settings & KnoxOptions = { ...DEFAULTS, ...given(options) }
   const policy: TokenPolicy = Object.freeze({
     name: complete.policyName,
     prefix: complete.tokenPrefix,
@@ -129,48 +138,31 @@ const DEFAULTS: Settings = Object.freeze({
   userInResponse: false,
 })
 
-const isSeconds = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value >= 0
 const isText = (value: unknown) => typeof value === 'string' && value !== ''
 
-/** Option -> what it must do, and whether it does. The time zone is checked by who reads it. */
-const RULES: ReadonlyArray<readonly [keyof Settings, must: string, (value: unknown) => boolean]> = [
-  ['policyName', 'be a word of a-z, 0-9, - and _', (value) => /^[a-z][a-z0-9_-]*$/.test(String(value))],
-  ['ttlSeconds', 'be a number or null', (value) => value === null || Number.isFinite(value)],
-  [
-    'tokenLength',
-    `be even, ${MIN_HEX_DIGITS} to 1024`,
-    (value) => Number(value) % 2 === 0 && Number(value) >= MIN_HEX_DIGITS && Number(value) <= 1024,
-  ],
-  [
-    'tokenPrefix',
+const RULES: Rules<KnoxOptions> = Object.freeze({
+  policyName: POLICY_NAME,
+  ttlSeconds: TOKEN_POLICY_RULES.ttlSeconds,
+  tokenLength: TOKEN_POLICY_RULES.hexDigits,
+  tokenPrefix: rule(
     'be at most 10 characters of printable ASCII without blanks',
     (value) => typeof value === 'string' && /^[\x21-\x7e]{0,10}$/.test(value),
-  ],
-  [
-    'limitPerUser',
-    'be 1 or more, or null',
-    (value) => value === null || (Number.isSafeInteger(value) && Number(value) >= 1),
-  ],
-  ['autoRefresh', 'be true or false', (value) => typeof value === 'boolean'],
-  ['minRefreshIntervalSeconds', 'be 0 or more', isSeconds],
-  [
-    'autoRefreshMaxTtlSeconds',
-    'be more than 0, or null',
-    (value) => value === null || (isSeconds(value) && value !== 0),
-  ],
-  [
-    'headerPrefix',
-    'be a word that can stand in an Authorization header',
-    (value) => typeof value === 'string' && isKeyword(value),
-  ],
-  ['expiryFormat', "be 'iso-8601' or a strftime format", isText],
-  ['timeZone', 'be the name of a time zone', isText],
-  [
-    'userInResponse',
+  ),
+  limitPerUser: TOKEN_POLICY_RULES.limitPerUser,
+  autoRefresh: BOOLEAN,
+  minRefreshIntervalSeconds: numberRule(0),
+  autoRefreshMaxTtlSeconds: orNull(ABOVE_0),
+  headerPrefix: HTTP_TOKEN,
+  expiryFormat: rule("be 'iso-8601' or a strftime format", isText),
+  // Whether there is such a zone is checked by who reads it.
+  timeZone: rule('be the name of a time zone', isText),
+  userInResponse: rule(
     'be true, false or a function',
     (value) => typeof value === 'boolean' || typeof value === 'function',
-  ],
-]
+  ),
+  loginResponse: FUNCTION,
+  loginAuthentication: AUTHENTICATORS,
+})
 
 function loginView(policy: TokenPolicy, options: Settings & KnoxOptions): View {
   const { expiryFormat, userInResponse, loginResponse } = options

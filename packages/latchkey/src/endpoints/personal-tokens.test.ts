@@ -6,7 +6,8 @@ import { sessionAuthentication } from '../authenticators/session.js'
 import { tokenAuthentication } from '../authenticators/token.js'
 import type { User } from '../identity.js'
 import { signingKey } from '../jwt/signing-key.js'
-import { createLatchkey, type Latchkey, type LatchkeyOptions } from '../latchkey.js'
+import { createLatchkey, type Latchkey } from '../latchkey.js'
+import type { LatchkeyOptions } from '../latchkey-options.js'
 import { argon2id } from '../passwords/argon2id.js'
 import { defineScopes } from '../permissions/define-scopes.js'
 import { hasScope } from '../permissions/has-scope.js'
@@ -127,13 +128,14 @@ describe('personalTokens', () => {
       policyName: ['', 'Two words', 7],
       brand: ['', 'LK', 'a_b', 'x'.repeat(17)],
       kind: ['', 'a b'],
-      ttlSeconds: [0, -1, Number.NaN, '90d', undefined],
-      maxTtlSeconds: [0, -1, Number.POSITIVE_INFINITY, '1y', undefined],
+      ttlSeconds: [0, -1, Number.NaN, '90d'],
+      maxTtlSeconds: [0, -1, Number.POSITIVE_INFINITY, '1y'],
       limitPerUser: [0, 1.5, '2'],
       keyword: ['', 'two words', 7],
       scopes: [['orders:read'], 'orders:read', {}],
       ownerScopes: [['orders:read'], true],
-      managementAuthentication: [[], 'session'],
+      managementAuthentication: [[], 'session', [tokenAuthentication]],
+      scope: ['orders:read'],
     }
     for (const [name, values] of Object.entries(wrong)) {
       for (const value of values) {

@@ -1,16 +1,27 @@
 /** Personal access tokens: many named, scoped, expiring tokens per user, whom they manage themselves. A policy, an authenticator and three views. */
 import type { ApiRequest } from '../api-request.js'
-import type { Authenticator } from '../authenticators/authenticator.js'
-import { isKeyword } from '../authenticators/authorization-header.js'
+import { type Authenticator, isAuthenticator } from '../authenticators/authenticator.js'
 import { tokenAuthentication } from '../authenticators/token.js'
 import { LatchkeyError } from '../errors.js'
 import type { AuthenticatedIdentity, User } from '../identity.js'
+import {
+  ABOVE_0,
+  checkOptions,
+  FUNCTION,
+  given,
+  HTTP_TOKEN,
+  having,
+  orNull,
+  type Rules,
+  someOf,
+  TEXT,
+} from '../options.js'
 import { scopesOf } from '../permissions/has-scope.js'
 import type { Permission } from '../permissions/permission.js'
 import type { Services } from '../services.js'
 import type { ListedToken } from '../tokens/token.js'
 import { secretFormat, secretPrefix } from '../tokens/token-format.js'
-import type { TokenPolicy } from '../tokens/token-policy.js'
+import { POLICY_NAME, TOKEN_POLICY_RULES, type TokenPolicy } from '../tokens/token-policy.js'
 import { apiView } from '../views/api-view.js'
 import { response } from '../views/response.js'
 import type { View } from '../views/view.js'
@@ -61,12 +72,11 @@ export interface PersonalTokens {
  * @throws TypeError that names the option, for every option that cannot work
  */
 export function personalTokens(options: PersonalTokensOptions = {}): PersonalTokens {
-  const { maxTtlSeconds } = { ...DEFAULTS, ...options }
+  checkOptions('personalTokens', options, RULES)
+  const maxTtlSeconds = options.maxTtlSeconds ?? null
   const ttlSeconds = Math.min(DEFAULT_TTL_SECONDS, maxTtlSeconds ?? DEFAULT_TTL_SECONDS)
-  const complete: Settings = { ...DEFAULTS, ttlSeconds, ...options }
-  for (const [name, must, holds] of RULES) {
-    if (!holds(complete[name], complete)) throw new TypeError(`${name}: must ${must}`)
-  }
+  const complete: Settings = { ...DEFAULTS, ttlSeconds, ...given(options) }
+  checkTogether(complete)
   const { policyName, scopes, managementAuthentication } = complete
   const format = secretFormat({ brand: complete.brand, kind: complete.kind })
   const policy: TokenPolicy = Object.freeze({
@@ -147,50 +157,29 @@ const DEFAULTS: Omit<Settings, 'ttlSeconds'> = Object.freeze({
   managementAuthentication: null,
 })
 
-const isSeconds = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value > 0
+const RULES: Rules<PersonalTokensOptions> = Object.freeze({
+  policyName: POLICY_NAME,
+  // The format knows what these must be.
+  brand: TEXT,
+  kind: TEXT,
+  ttlSeconds: orNull(ABOVE_0),
+  maxTtlSeconds: orNull(ABOVE_0),
+  limitPerUser: TOKEN_POLICY_RULES.limitPerUser,
+  keyword: HTTP_TOKEN,
+  scopes: orNull(having('what defineScopes() returns, or have such an isKnown', 'isKnown')),
+  ownerScopes: orNull(FUNCTION),
+  managementAuthentication: orNull(someOf('authenticators', isAuthenticator)),
+})
 
-/** Option -> what it must do, and whether it does, beside the others. `brand` and `kind` are checked by the format. */
-const RULES: ReadonlyArray<
-  readonly [keyof Settings, must: string, (value: unknown, others: Settings) => boolean]
-> = [
-  ['policyName', 'be a word of a-z, 0-9, - and _', (value) => /^[a-z][a-z0-9_-]*$/.test(String(value))],
-  ['maxTtlSeconds', 'be above 0, or null', (value) => value === null || isSeconds(value)],
-  ['ttlSeconds', 'be above 0, or null', (value) => value === null || isSeconds(value)],
-  [
-    'ttlSeconds',
-    'not be beyond maxTtlSeconds',
-    (value, { maxTtlSeconds }) =>
-      maxTtlSeconds === null || (typeof value === 'number' && value <= maxTtlSeconds),
-  ],
-  [
-    'limitPerUser',
-    'be 1 or more, or null',
-    (value) => value === null || (Number.isSafeInteger(value) && Number(value) >= 1),
-  ],
-  [
-    'limitPerUser',
-    'have a ttlSeconds beside it: tokens that never end are not counted',
-    (value, { ttlSeconds }) => value === null || ttlSeconds !== null,
-  ],
-  [
-    'keyword',
-    'be a word that can stand in an Authorization header',
-    (value) => typeof value === 'string' && isKeyword(value),
-  ],
-  [
-    'scopes',
-    'be what defineScopes returns, or have such an isKnown',
-    (value) =>
-      value === null ||
-      (typeof value === 'object' && 'isKnown' in value && typeof value.isKnown === 'function'),
-  ],
-  ['ownerScopes', 'be a function', (value) => value === null || typeof value === 'function'],
-  [
-    'managementAuthentication',
-    'be a list of authenticators, not empty',
-    (value) => value === null || (Array.isArray(value) && value.length > 0),
-  ],
-]
+/** @throws TypeError where one option does not go with another */
+function checkTogether({ ttlSeconds, maxTtlSeconds, limitPerUser }: Settings): void {
+  if (maxTtlSeconds !== null && (ttlSeconds === null || ttlSeconds > maxTtlSeconds))
+    throw new TypeError('ttlSeconds: must not be beyond maxTtlSeconds')
+  if (limitPerUser !== null && ttlSeconds === null)
+    throw new TypeError(
+      'limitPerUser: must have a ttlSeconds beside it: tokens that never end are not counted',
+    )
+}
 
 /**
  * A login, or a credential that may do everything its owner may. A leaked personal token must not be able to make others,

@@ -1,4 +1,5 @@
 /** Names and safety of the cookies that carry JWTs: `createLatchkey({ jwt: { cookies } })`, checked when it is created. */
+import { BOOLEAN, checkOptions, HTTP_TOKEN, type Rules, rule } from '../options.js'
 
 export interface JwtCookieOptions {
   /**
@@ -26,17 +27,20 @@ export interface JwtCookies {
  * @throws TypeError `jwt.cookies.<option>: …`
  */
 export function completeJwtCookies(options: JwtCookieOptions = {}): JwtCookies {
+  checkOptions('createLatchkey', options, RULES, 'jwt.cookies.')
   const { secure = true, accessName = 'jwt_access', refreshName = 'jwt_refresh' } = options
-  if (typeof secure !== 'boolean') throw new TypeError('jwt.cookies.secure: must be true or false')
-  for (const [option, name] of Object.entries({ accessName, refreshName })) {
-    if (!COOKIE_NAME.test(name) || /^__/.test(name)) {
-      throw new TypeError(`jwt.cookies.${option}: must be a cookie's name, without a prefix`)
-    }
-  }
   if (accessName === refreshName) throw new TypeError('jwt.cookies.refreshName: must differ from accessName')
   const prefix = secure ? '__Host-' : ''
   return Object.freeze({ secure, accessName: prefix + accessName, refreshName: prefix + refreshName })
 }
 
-/** RFC 6265, 4.1.1: a token of HTTP. */
-const COOKIE_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const COOKIE_NAME = rule(
+  "be a cookie's name, without a prefix",
+  (value) => HTTP_TOKEN.holds(value) && !String(value).startsWith('__'),
+)
+
+const RULES: Rules<JwtCookieOptions> = Object.freeze({
+  secure: BOOLEAN,
+  accessName: COOKIE_NAME,
+  refreshName: COOKIE_NAME,
+})

@@ -1,5 +1,21 @@
 /** What can be set about JWTs: simplejwt's `SIMPLE_JWT`, checked once when the Latchkey is created. */
 import type { User } from '../identity.js'
+import {
+  BOOLEAN,
+  checkOptions,
+  FUNCTION,
+  given,
+  hasMember,
+  listOf,
+  numberRule,
+  OPTIONS,
+  oneOf,
+  orNull,
+  type Rules,
+  rule,
+  TEXT,
+  TEXTS,
+} from '../options.js'
 import { checkedJwksUrl } from './jwks-client.js'
 import { completeJwtCookies, type JwtCookieOptions, type JwtCookies } from './jwt-cookies.js'
 import type { SigningKey, VerifyingKey } from './signing-key.js'
@@ -11,7 +27,8 @@ export type UserDetails = (
 ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>
 
 /** The kinds of token: `typ` of simplejwt's classes. */
-export type JwtType = 'access' | 'refresh' | 'sliding'
+export const JWT_TYPES = ['access', 'refresh', 'sliding'] as const
+export type JwtType = (typeof JWT_TYPES)[number]
 
 export interface JwtOptions {
   /** SIGNING_KEY and ALGORITHM: `signingKey({ algorithm: 'HS256', key: … })`. Required, unless `keys` or `jwksUrl` is there. */
@@ -94,6 +111,7 @@ export type CompleteJwtOptions = Required<Omit<JwtOptions, keyof Hooks | 'cookie
 
 /** @throws TypeError `jwt.<option>: …` for an option that cannot work */
 export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
+  checkOptions('createLatchkey', options, RULES, 'jwt.')
   const complete: CompleteJwtOptions = {
     verifyingKeys: [],
     publishSeconds: 3600,
@@ -113,27 +131,17 @@ export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
     jtiClaim: 'jti',
     slidingRefreshExpClaim: 'refresh_exp',
     revokeOnPasswordChange: true,
-    ...options,
+    ...given(options),
     cookies: completeJwtCookies(options.cookies),
   }
   checkKeys(options)
-  for (const [name, maximum] of SECONDS) {
-    const seconds = complete[name]
-    if (!Number.isFinite(seconds) || seconds < 0 || seconds > maximum) {
-      throw new TypeError(`jwt.${name}: must be 0 to ${maximum} seconds`)
-    }
-  }
   if (complete.blacklistAfterRotation && !complete.rotateRefresh) {
     throw new TypeError('jwt.blacklistAfterRotation: does nothing without rotateRefresh')
-  }
-  for (const name of ['userIdClaim', 'jtiClaim', 'slidingRefreshExpClaim'] as const) {
-    if (complete[name] === '') throw new TypeError(`jwt.${name}: must not be empty`)
   }
   return Object.freeze(complete)
 }
 
 function checkKeys({ signingKey, keys, jwksUrl, audience }: JwtOptions): void {
-  if (keys !== undefined && keys !== 'store') throw new TypeError("jwt.keys: must be 'store'")
   if (signingKey !== undefined && keys !== undefined) {
     throw new TypeError('jwt.keys: takes the place of signingKey; a former one goes to verifyingKeys')
   }
@@ -147,15 +155,36 @@ function checkKeys({ signingKey, keys, jwksUrl, audience }: JwtOptions): void {
   }
 }
 
-const TEN_YEARS = 315_576_000
+const TTL_SECONDS = numberRule(0, 315_576_000) // ten years
+const CLAIM = rule('be the name of a claim', (value) => typeof value === 'string' && value !== '')
+const VERIFYING_KEY = hasMember('verifyWith')
 
-/** Each duration with the most that makes sense; leeway as in security practice: clocks differ by a minute at most. */
-const SECONDS = [
-  ['accessTtlSeconds', TEN_YEARS],
-  ['refreshTtlSeconds', TEN_YEARS],
-  ['slidingTtlSeconds', TEN_YEARS],
-  ['slidingRefreshTtlSeconds', TEN_YEARS],
-  ['refreshGraceSeconds', 60],
-  ['publishSeconds', 604_800],
-  ['leewaySeconds', 60],
-] as const
+const RULES: Rules<JwtOptions> = Object.freeze({
+  signingKey: rule('be what signingKey() returns', hasMember('signWith')),
+  keys: oneOf('store'),
+  publishSeconds: numberRule(0, 604_800),
+  jwksUrl: TEXT,
+  verifyingKeys: listOf('what verifyingKey() returns', VERIFYING_KEY),
+  accessTtlSeconds: TTL_SECONDS,
+  refreshTtlSeconds: TTL_SECONDS,
+  slidingTtlSeconds: TTL_SECONDS,
+  slidingRefreshTtlSeconds: TTL_SECONDS,
+  rotateRefresh: BOOLEAN,
+  blacklistAfterRotation: BOOLEAN,
+  refreshGraceSeconds: numberRule(0, 60),
+  updateLastLogin: BOOLEAN,
+  // As in security practice: clocks differ by a minute at most.
+  leewaySeconds: numberRule(0, 60),
+  audience: orNull(rule('be a text or a list of texts', (value) => TEXT.holds(value) || TEXTS.holds(value))),
+  issuer: orNull(TEXT),
+  userIdClaim: CLAIM,
+  tokenTypeClaim: orNull(CLAIM),
+  jtiClaim: CLAIM,
+  slidingRefreshExpClaim: CLAIM,
+  claims: FUNCTION,
+  answer: FUNCTION,
+  userAuthenticationRule: FUNCTION,
+  tokenUser: FUNCTION,
+  revokeOnPasswordChange: BOOLEAN,
+  cookies: OPTIONS,
+})

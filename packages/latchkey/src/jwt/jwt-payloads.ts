@@ -33,7 +33,8 @@ export class JwtPayloads {
       iat: now,
       [jtiClaim]: newJti(),
       ...(type === 'sliding' ? { [slidingRefreshExpClaim]: Math.floor(now + slidingRefreshTtlSeconds) } : {}),
-      [userIdClaim]: user.id,
+      // RFC 7519, 4.1.2: `sub` is a text, and readers refuse any other.
+      [userIdClaim]: userIdClaim === 'sub' ? String(user.id) : user.id,
     }
     return { ...own, ...more, ...own }
   }

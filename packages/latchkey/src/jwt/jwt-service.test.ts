@@ -70,6 +70,17 @@ describe('JwtService', () => {
     expect(claimsOf(refresh).jti).not.toBe(claimsOf(access).jti)
   })
 
+  it('writes the user into sub as a text, as RFC 7519 has it, and reads it again', async () => {
+    const jwts = service({ userIdClaim: 'sub' })
+    const { refresh, access } = await jwts.issuePair(user)
+    expect(claimsOf(access).sub).toBe('1')
+    expect(await who(jwts, access)).toBe('vitor')
+    const renewed = await jwts.refresh(refresh)
+    expect(claimsOf(renewed.access).sub).toBe('1')
+    await store.users.update(1, { isActive: false })
+    expect(await who(jwts, access)).toMatchObject({ publicMessage: 'User is inactive' })
+  })
+
   it('verifies hot without the store, and still judges the expiry', async () => {
     const jwts = service()
     const { access } = await jwts.issuePair(user)

@@ -1,6 +1,17 @@
 /** Passwords: hash, verify with upgrade, decoys and rules for new ones; what users/ and the endpoints call. All work is queued. */
 import { randomAlphanumeric } from '../crypto/random.js'
 import { isLatchkeyError, LatchkeyError } from '../errors.js'
+import {
+  ANYTHING,
+  BOOLEAN,
+  checkOptions,
+  FUNCTION,
+  hasMethods,
+  having,
+  listOf,
+  type Rules,
+  rule,
+} from '../options.js'
 import { argon2id } from './argon2id.js'
 import { bcrypt, bcryptSha256 } from './bcrypt.js'
 import { createHashQueue, type HashQueue, type HashQueueOptions } from './hash-queue.js'
@@ -83,8 +94,24 @@ export interface Passwords {
  */
 const JOBS_AHEAD = 1
 
+const isHasher = hasMethods('recognises', 'hash', 'verify')
+
+const RULES: Rules<PasswordsOptions> = Object.freeze({
+  preferred: rule('be a hasher, such as argon2id()', isHasher),
+  hashers: listOf('hashers, such as pbkdf2Sha256()', isHasher),
+  upgrade: BOOLEAN,
+  validators: listOf('functions, such as minimumLength()', FUNCTION.holds),
+  warn: FUNCTION,
+  // The queue looks at its numbers itself.
+  concurrency: ANYTHING,
+  maxWaiting: ANYTHING,
+  maxWaitSeconds: ANYTHING,
+  clock: having('a clock: { nowMs: () => … }', 'nowMs'),
+})
+
 /** @throws TypeError naming a bad option. */
 export function createPasswords(options: PasswordsOptions = {}): Passwords {
+  checkOptions('createPasswords', options, RULES, 'passwords.')
   const { preferred = argon2id(), hashers = djangoHashers(), upgrade = true, warn = printToStderr } = options
   const validators = options.validators ?? defaultPasswordValidators()
   const tooLong = maximumLength()

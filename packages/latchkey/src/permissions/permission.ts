@@ -1,5 +1,6 @@
 /** What a permission is: a sentence about an identity, without I/O. The guard asks; views list them. */
 import type { AuthenticatedIdentity, Identity } from '../identity.js'
+import { checkOptions, checkValue, FUNCTION, hasMethods, listOf, required, TEXT } from '../options.js'
 
 /** What a permission may look at beside the identity. */
 export interface PermissionRequest {
@@ -36,8 +37,29 @@ export function permission(
   allows: (identity: Identity, request: PermissionRequest) => boolean,
   options: PermissionOptions = {},
 ): Permission<false> {
+  checkValue('name', name, required(TEXT))
+  checkValue('allows', allows, required(FUNCTION))
+  checkOptions('permission', options, { message: TEXT })
   return Object.freeze({ name, requiresUser: false as const, allows, ...options })
 }
+
+/**
+ * What a permission says of a request: the one way to ask it.
+ * @throws TypeError for an answer that is none: what is not `true` must not let anybody in, and a promise is not `true`
+ */
+export function isAllowed(permission: Permission, identity: Identity, request: PermissionRequest): boolean {
+  const allowed: unknown = permission.allows(identity, request)
+  if (allowed === true) return true
+  if (allowed === false || allowed === null || allowed === undefined) return false
+  throw new TypeError(
+    `allows: of the permission ${permission.name} must return true or false, and no promise`,
+  )
+}
+
+export const isPermission = hasMethods('allows')
+
+/** What an option that takes permissions must be. */
+export const PERMISSIONS = listOf('permissions, such as isAuthenticated', isPermission)
 
 /** The identity that a handler behind these permissions gets: somebody, as soon as one of them requires a user. */
 export type IdentityBehind<P extends readonly Permission[]> =

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js'
 import { randomHex } from '../crypto/random.js'
 import { LatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
+import { ABOVE_0, checkOptions, HTTP_TOKEN, type Rules } from '../options.js'
 import type { Store, UserSource } from '../stores/store.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from '../tokens/token-digest.js'
 import { TokenSecret } from '../tokens/token-secret.js'
@@ -31,6 +32,13 @@ export interface StartedSession {
   readonly expiresAt: Date
 }
 
+const RULES: Rules<SessionOptions> = Object.freeze({
+  cookieName: HTTP_TOKEN,
+  ttlSeconds: ABOVE_0,
+  csrfCookieName: HTTP_TOKEN,
+  csrfHeaderName: HTTP_TOKEN,
+})
+
 export class SessionService {
   readonly cookieName: string
   readonly csrfCookieName: string
@@ -41,16 +49,17 @@ export class SessionService {
   readonly #clock: Clock
 
   constructor(options: SessionServiceOptions) {
-    const { cookieName = 'sessionid', ttlSeconds = 1_209_600 } = options
-    const { csrfCookieName = 'csrftoken', csrfHeaderName = 'x-csrftoken' } = options
-    if (!(ttlSeconds > 0)) throw new TypeError('sessions.ttlSeconds: must be more than 0')
+    const { store, users, clock, ...settings } = options
+    checkOptions('createLatchkey', settings, RULES, 'sessions.')
+    const { cookieName = 'sessionid', ttlSeconds = 1_209_600 } = settings
+    const { csrfCookieName = 'csrftoken', csrfHeaderName = 'x-csrftoken' } = settings
     this.cookieName = cookieName
     this.csrfCookieName = csrfCookieName
     this.csrfHeaderName = csrfHeaderName.toLowerCase()
     this.ttlSeconds = ttlSeconds
-    this.#store = options.store
-    this.#users = options.users
-    this.#clock = options.clock
+    this.#store = store
+    this.#users = users
+    this.#clock = clock
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Limits each address, before authentication: DRF's `AnonRateThrottle`, except that bad credentials count too. */
+/** Limits each address, whoever asks: acts before authentication, so that guesses of credentials count. */
 import { parseRate } from '../rates.js'
 import { requireRate, type Throttle } from './throttle.js'
 

@@ -1,5 +1,6 @@
 /** What a throttle is, and how the guard asks several: all are counted, the longest wait is the answer. */
 import type { Identity } from '../identity.js'
+import { hasMethods, listOf } from '../options.js'
 import { type Rate, throttledError } from '../rates.js'
 import type { ThrottleCounters } from './throttle-counters.js'
 
@@ -21,6 +22,9 @@ export interface Throttle {
   /** What is counted together; null: this request is not counted. */
   key(request: ThrottledRequest, identity: Identity | null): string | null
 }
+
+/** What an option that takes throttles must be. */
+export const THROTTLES = listOf("throttles, such as throttleByUser('1000/day')", hasMethods('key'))
 
 /**
  * Counts the request with every throttle of a stage. Throws `throttled` with the longest wait of those that refuse; or

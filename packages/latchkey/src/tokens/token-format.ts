@@ -3,6 +3,7 @@
  * checked before anything is hashed or asked. A leaf of `tokens/`.
  */
 import { randomAlphanumeric } from '../crypto/random.js'
+import { allRequired, checkOptions, given, type Rules, rule, wholeNumber } from '../options.js'
 
 /** What the secrets of one kind have in common; `secretFormat` makes one. */
 export interface SecretFormat {
@@ -21,19 +22,15 @@ const CHECKSUM_CHARACTERS = 6
 
 const WORD = /^[a-z0-9]{1,16}$/
 
-/** Field -> what it must be, and whether it is. */
-const RULES: ReadonlyArray<readonly [keyof SecretFormat, must: string, (format: SecretFormat) => boolean]> = [
-  ['brand', 'be 1 to 16 of a-z and 0-9', ({ brand }) => typeof brand === 'string' && WORD.test(brand)],
-  ['kind', 'be 1 to 16 of a-z and 0-9', ({ kind }) => typeof kind === 'string' && WORD.test(kind)],
-  [
-    'secretCharacters',
-    `be a whole number from ${MIN_SECRET_CHARACTERS} to ${MAX_SECRET_CHARACTERS}`,
-    ({ secretCharacters }) =>
-      Number.isInteger(secretCharacters) &&
-      secretCharacters >= MIN_SECRET_CHARACTERS &&
-      secretCharacters <= MAX_SECRET_CHARACTERS,
-  ],
-]
+const NAME = rule('be 1 to 16 of a-z and 0-9', (value) => typeof value === 'string' && WORD.test(value))
+
+const RULES: Rules<SecretFormat> = Object.freeze(
+  allRequired({
+    brand: NAME,
+    kind: NAME,
+    secretCharacters: wholeNumber(MIN_SECRET_CHARACTERS, MAX_SECRET_CHARACTERS),
+  }),
+)
 
 /**
  * A format whose words and length work. Default of `secretCharacters` is 33.
@@ -43,12 +40,9 @@ const RULES: ReadonlyArray<readonly [keyof SecretFormat, must: string, (format: 
 export function secretFormat(
   options: Omit<SecretFormat, 'secretCharacters'> & Partial<SecretFormat>,
 ): SecretFormat {
-  const { brand, kind, secretCharacters = MIN_SECRET_CHARACTERS } = options
-  const format = Object.freeze({ brand, kind, secretCharacters })
-  for (const [field, must, holds] of RULES) {
-    if (!holds(format)) throw new TypeError(`${field}: must ${must}`)
-  }
-  return format
+  const format: SecretFormat = { secretCharacters: MIN_SECRET_CHARACTERS, ...given(options) }
+  checkOptions('secretFormat', format, RULES)
+  return Object.freeze(format)
 }
 
 /** Whether the rest of a text is printable ASCII without blanks: only such a secret can stand in a header. */

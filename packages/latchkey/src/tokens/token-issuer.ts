@@ -2,7 +2,8 @@
 import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
-import type { User, UserId } from '../identity.js'
+import { type User, type UserId, userIdOf } from '../identity.js'
+import { ANYTHING, checkOptions, orNull, type Rules, required, rule, TEXT } from '../options.js'
 import type { Store, TokenChanges, TokenRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import { parseAllowedAddresses } from './allowed-addresses.js'
@@ -35,6 +36,25 @@ export interface IssueOptions {
 /** What `TokenService.update` may change. */
 export type TokenWishes = Pick<IssueOptions, 'name' | 'scopes' | 'allowedAddresses' | 'ttlSeconds'>
 
+const WISH_RULES: Rules<TokenWishes> = Object.freeze({
+  name: TEXT,
+  ttlSeconds: orNull(rule('be a number', Number.isFinite)),
+  // A caller's own words, mostly: `invalid` tells what is wrong with them.
+  scopes: ANYTHING,
+  allowedAddresses: ANYTHING,
+})
+
+const ISSUE_RULES: Rules<IssueOptions> = Object.freeze({
+  ...WISH_RULES,
+  user: required(rule('be a user, or the id of one', (value) => value !== null)),
+  policy: TEXT,
+})
+
+/** @throws TypeError that names the option */
+export function checkIssueOptions(call: string, options: IssueOptions): void {
+  checkOptions(call, options, ISSUE_RULES)
+}
+
 export class TokenIssuer {
   readonly #store: Store
   readonly #users: UserSource
@@ -56,7 +76,7 @@ export class TokenIssuer {
     const { ttlSeconds = policy.ttlSeconds, scopes = null, allowedAddresses = null } = options
     const digest = digestBytes(digestKey(text))
     const nowMs = this.#clock.nowMs()
-    const userId = idOf(options.user)
+    const userId = userIdOf(options.user)
     const inserted = await this.#store.tokens.insertOrGet({
       policy: policy.name,
       userId,
@@ -86,6 +106,7 @@ export class TokenIssuer {
 
   /** What a change of these means for the row. Throws `invalid`, `not_found`. */
   async changes(policy: TokenPolicy, { userId }: TokenRecord, wishes: TokenWishes): Promise<TokenChanges> {
+    checkOptions('tokens.update', wishes, WISH_RULES)
     const { name, scopes, allowedAddresses, ttlSeconds } = wishes
     return {
       ...(name !== undefined && { name }),
@@ -117,18 +138,12 @@ export class TokenIssuer {
   }
 }
 
-export function idOf(user: User | UserId): UserId {
-  return typeof user === 'object' ? user.id : user
-}
-
 /** When a token ends that is given this lifetime now; null: never. */
 export function expiryOf(
   { maxTtlSeconds }: TokenPolicy,
   ttlSeconds: number | null,
   nowMs: number,
 ): Date | null {
-  if (ttlSeconds !== null && !Number.isFinite(ttlSeconds))
-    throw new TypeError('ttlSeconds: must be a number or null')
   if (maxTtlSeconds !== null && (ttlSeconds === null || ttlSeconds > maxTtlSeconds)) {
     const message = `Ensure that the token ends within ${maxTtlSeconds} seconds.`
     throw new LatchkeyError('invalid', { fields: { expires_in: [message] } })

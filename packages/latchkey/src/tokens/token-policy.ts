@@ -1,6 +1,19 @@
 /** The named rows of rules that tokens follow: one table, read by the token service. */
 import { randomHex } from '../crypto/random.js'
 import type { User } from '../identity.js'
+import {
+  ABOVE_0,
+  allRequired,
+  BOOLEAN,
+  checkOptions,
+  FUNCTION,
+  numberRule,
+  OPTIONS,
+  orNull,
+  type Rules,
+  rule,
+  wholeNumber,
+} from '../options.js'
 import { newFormattedSecret, type SecretFormat, secretPrefix } from './token-format.js'
 
 /** How use keeps a token alive: knox's AUTO_REFRESH. */
@@ -63,40 +76,41 @@ export const AUTHTOKEN: TokenPolicy = Object.freeze({
 /** Fewer than 128 random bits could be guessed one day. */
 export const MIN_HEX_DIGITS = 32
 const MAX_HEX_DIGITS = 1024
+const HEX_DIGITS = wholeNumber(MIN_HEX_DIGITS, MAX_HEX_DIGITS)
 
-/** Field -> what it must be, and whether it is. */
-const RULES: ReadonlyArray<readonly [keyof TokenPolicy, must: string, (policy: TokenPolicy) => boolean]> = [
-  ['name', 'be a word of a-z, 0-9, - and _', ({ name }) => /^[a-z][a-z0-9_-]*$/.test(name)],
-  ['prefix', 'be printable ASCII without blanks', ({ prefix }) => /^[\x21-\x7e]{0,64}$/.test(prefix)],
-  [
-    'hexDigits',
-    `be even, ${MIN_HEX_DIGITS} to ${MAX_HEX_DIGITS}`,
-    ({ hexDigits }) => hexDigits % 2 === 0 && hexDigits >= MIN_HEX_DIGITS && hexDigits <= MAX_HEX_DIGITS,
-  ],
-  [
-    'ttlSeconds',
-    'be a number or null',
-    ({ ttlSeconds }) => ttlSeconds === null || Number.isFinite(ttlSeconds),
-  ],
-  [
-    'maxTtlSeconds',
-    'be above 0, or null',
-    ({ maxTtlSeconds }) => maxTtlSeconds === null || (isSeconds(maxTtlSeconds) && maxTtlSeconds > 0),
-  ],
-  [
-    'limitPerUser',
-    'be 1 or more, or null',
-    ({ limitPerUser }) => limitPerUser === null || (Number.isSafeInteger(limitPerUser) && limitPerUser >= 1),
-  ],
-  [
-    'renewal',
-    'have a minIntervalSeconds of 0 or more and a maxTtlSeconds above 0 or null',
-    ({ renewal }) =>
-      renewal === null ||
-      (isSeconds(renewal.minIntervalSeconds) &&
-        (renewal.maxTtlSeconds === null || (isSeconds(renewal.maxTtlSeconds) && renewal.maxTtlSeconds > 0))),
-  ],
-]
+/** What names a policy. */
+export const POLICY_NAME = rule(
+  'be a word of a-z, 0-9, - and _',
+  (value) => typeof value === 'string' && /^[a-z][a-z0-9_-]*$/.test(value),
+)
+
+const RENEWAL: Rules<TokenRenewal> = allRequired({
+  minIntervalSeconds: numberRule(0),
+  maxTtlSeconds: orNull(ABOVE_0),
+})
+
+/** What each field must be; options that become one are checked by the same rule. */
+export const TOKEN_POLICY_RULES: Rules<TokenPolicy> = Object.freeze({
+  name: POLICY_NAME,
+  prefix: rule(
+    'be up to 64 characters of printable ASCII without blanks',
+    (value) => typeof value === 'string' && /^[\x21-\x7e]{0,64}$/.test(value),
+  ),
+  hexDigits: rule(
+    `be an even number from ${MIN_HEX_DIGITS} to ${MAX_HEX_DIGITS}`,
+    (value) => HEX_DIGITS.holds(value) && Number(value) % 2 === 0,
+  ),
+  format: orNull(OPTIONS),
+  onePerUser: BOOLEAN,
+  shownAgain: BOOLEAN,
+  ttlSeconds: orNull(rule('be a number', Number.isFinite)),
+  maxTtlSeconds: orNull(ABOVE_0),
+  limitPerUser: orNull(wholeNumber(1)),
+  renewal: orNull(OPTIONS),
+  isKnownScope: orNull(FUNCTION),
+  tracksUse: BOOLEAN,
+  ownerScopes: orNull(FUNCTION),
+})
 
 /**
  * The table of a service: the built-in policy and more of them.
@@ -105,9 +119,9 @@ const RULES: ReadonlyArray<readonly [keyof TokenPolicy, must: string, (policy: T
 export function policyTable(more: readonly TokenPolicy[]): ReadonlyMap<string, TokenPolicy> {
   const table = new Map([[AUTHTOKEN.name, AUTHTOKEN]])
   for (const policy of more) {
-    for (const [field, must, holds] of RULES) {
-      if (!holds(policy)) throw new TypeError(`policies: ${field} of '${policy.name}' must ${must}`)
-    }
+    checkOptions('a policy', policy, allRequired(TOKEN_POLICY_RULES), `policies.${policy?.name}.`)
+    if (policy.renewal !== null)
+      checkOptions('a policy', policy.renewal, RENEWAL, `policies.${policy.name}.renewal.`)
     if (table.has(policy.name)) throw new TypeError(`policies: '${policy.name}' is there twice`)
     const shadow = [...table.values()].find((other) => shadows(other, policy) || shadows(policy, other))
     if (shadow !== undefined)
@@ -167,8 +181,4 @@ function lastExpiryMs({ maxTtlSeconds }: TokenRenewal, createdAt: Date): number 
   return maxTtlSeconds === null
     ? Number.POSITIVE_INFINITY
     : Math.trunc(createdAt.getTime() + maxTtlSeconds * 1000)
-}
-
-function isSeconds(value: number): boolean {
-  return Number.isFinite(value) && value >= 0
 }

@@ -6,12 +6,30 @@ import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
-import type { User, UserId } from '../identity.js'
+import { type User, type UserId, userIdOf } from '../identity.js'
+import {
+  BOOLEAN,
+  checkOptions,
+  checkValue,
+  numberRule,
+  orNull,
+  type Rules,
+  required,
+  rule,
+  TEXT,
+  wholeNumber,
+} from '../options.js'
 import type { Store, TokenFilter, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
 import { SealedSecrets } from './sealed-secrets.js'
 import { type ListedToken, type Token, toListedToken, toToken } from './token.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from './token-digest.js'
-import { expiryOf, type IssueOptions, idOf, TokenIssuer, type TokenWishes } from './token-issuer.js'
+import {
+  checkIssueOptions,
+  expiryOf,
+  type IssueOptions,
+  TokenIssuer,
+  type TokenWishes,
+} from './token-issuer.js'
 import { AUTHTOKEN, hintOf, newSecretText, policyTable, type TokenPolicy } from './token-policy.js'
 import { TokenSecret } from './token-secret.js'
 import { type Caller, type TokenIdentity, TokenVerifier } from './token-verifier.js'
@@ -67,6 +85,32 @@ export interface TokenPage extends TokenSelection {
   readonly limit?: number
 }
 
+const SELECTION_RULES: Rules<TokenSelection> = Object.freeze({
+  user: rule('be a user, or the id of one', (value) => value !== null),
+  policy: TEXT,
+  hint: TEXT,
+})
+
+const PAGE_RULES: Rules<TokenPage> = Object.freeze({
+  ...SELECTION_RULES,
+  afterId: wholeNumber(0),
+  limit: wholeNumber(0),
+})
+
+const ROTATE_RULES: Rules<RotateOptions> = Object.freeze({
+  overlapSeconds: numberRule(0),
+  ttlSeconds: orNull(rule('be a number', Number.isFinite)),
+})
+
+const TOKEN_ID = required(rule('be a token, or the id of one', (value) => typeof value === 'number'))
+
+const IMPORTED_SECRET = required(
+  rule(
+    `be a text of 1 to ${MAX_SECRET_LENGTH} characters`,
+    (value) => typeof value === 'string' && value.length > 0 && value.length <= MAX_SECRET_LENGTH,
+  ),
+)
+
 /** A day: longer timers overflow at 24 days. */
 const MAX_FLUSH_SECONDS = 86_400
 
@@ -108,6 +152,7 @@ export class TokenService {
    * the policy's.
    */
   async issue(options: IssueOptions): Promise<IssuedToken> {
+    checkIssueOptions('tokens.issue', options)
     const policy = this.#policy(options.policy)
     return this.#insertNew(policy, options, newSecretText(policy), policy.limitPerUser)
   }
@@ -117,6 +162,7 @@ export class TokenService {
    * concurrent calls, in any number of processes, get the same secret. An expired one makes room for a new one.
    */
   async getOrCreate(options: IssueOptions): Promise<IssuedToken & { readonly created: boolean }> {
+    checkIssueOptions('tokens.getOrCreate', options)
     const policy = this.#policy(options.policy)
     if (!policy.onePerUser || !policy.shownAgain) {
       throw new TypeError(`policy: ${policy.name} does not have one token per user that is shown again`)
@@ -139,15 +185,15 @@ export class TokenService {
    * Throws `token_exists` when the user has one already, or the secret is another token's.
    */
   async import(options: IssueOptions & { readonly secret: string }): Promise<IssuedToken> {
-    if (options.secret.length === 0 || options.secret.length > MAX_SECRET_LENGTH) {
-      throw new TypeError(`secret: must have 1 to ${MAX_SECRET_LENGTH} characters`)
-    }
-    if (this.#verifier.isMalformed(options.secret))
+    const { secret, ...others } = options
+    checkIssueOptions('tokens.import', others)
+    checkValue('secret', secret, IMPORTED_SECRET)
+    if (this.#verifier.isMalformed(secret))
       throw new TypeError('secret: begins as one of our own and is none, so it could never be verified')
     // The previous secret of a rotated token is not taken twice either.
-    if ((await this.#store.tokens.findByDigest(digestBytes(digestKey(options.secret)))) !== null)
+    if ((await this.#store.tokens.findByDigest(digestBytes(digestKey(secret)))) !== null)
       throw new LatchkeyError('token_exists')
-    return this.#insertNew(this.#policy(options.policy), options, options.secret, null)
+    return this.#insertNew(this.#policy(options.policy), others, secret, null)
   }
 
   /**
@@ -194,9 +240,8 @@ export class TokenService {
    * Throws `not_found`; `conflict` when somebody rotated it at the same time; `invalid` for a lifetime beyond the policy's.
    */
   async rotate(token: Token | number, options: RotateOptions = {}): Promise<IssuedToken> {
+    checkOptions('tokens.rotate', options, ROTATE_RULES)
     const { overlapSeconds = 86_400, ttlSeconds } = options
-    if (!Number.isFinite(overlapSeconds) || overlapSeconds < 0)
-      throw new TypeError('overlapSeconds: must be 0 or more')
     const record = await this.#findLive(token)
     if (record === null) throw new LatchkeyError('not_found')
     const policy = this.#policy(record.policy)
@@ -220,7 +265,9 @@ export class TokenService {
    * Ends the overlap of a rotation now: the previous secret is refused from the moment this resolves. False when there
    * was none. Throws `conflict` where `ifQuiet` asks and it was used within the last hour: somebody would be cut off.
    */
-  async finishRotation(token: Token | number, { ifQuiet = false }: FinishOptions = {}): Promise<boolean> {
+  async finishRotation(token: Token | number, options: FinishOptions = {}): Promise<boolean> {
+    checkOptions('tokens.finishRotation', options, { ifQuiet: BOOLEAN })
+    const { ifQuiet = false } = options
     const record = await this.#store.tokens.findById(idOfToken(token))
     if (record === null || record.previous === null) return false
     const [listed] = ifQuiet ? await this.#listed([record]) : []
@@ -254,13 +301,14 @@ export class TokenService {
 
   /** The token with this id, or null. */
   async get(id: number): Promise<ListedToken | null> {
-    const record = await this.#store.tokens.findById(id)
+    const record = await this.#store.tokens.findById(idOfToken(id))
     const [token = null] = record === null ? [] : await this.#listed([record])
     return token
   }
 
   /** Tokens ordered by id, all of them or a user's, a policy's, a page's, with their uses. Never a secret. */
   async list(page: TokenPage = {}): Promise<readonly ListedToken[]> {
+    checkOptions('tokens.list', page, PAGE_RULES)
     const { afterId, limit } = page
     const records = await this.#store.tokens.list(filterOf(page), {
       ...(afterId === undefined ? {} : { afterId }),
@@ -270,17 +318,15 @@ export class TokenService {
   }
 
   /** Revokes one token. From the moment this resolves it is refused. False when there was none. */
-  revoke(token: Token | number): Promise<boolean> {
+  async revoke(token: Token | number): Promise<boolean> {
     return this.#store.tokens.delete(idOfToken(token))
   }
 
   /** Revokes all tokens that fit, of a user, a policy or a hint; returns how many there were. */
   async revokeAll(selection: TokenSelection): Promise<number> {
+    checkOptions('tokens.revokeAll', selection, SELECTION_RULES)
     const filter = filterOf(selection)
-    const asked = Object.entries(selection)
-    for (const [name, value] of asked)
-      if (value === undefined) throw new TypeError(`revokeAll: ${name} is undefined`)
-    if (asked.length === 0) throw new TypeError('revokeAll: name a user, a policy or a hint')
+    if (Object.keys(filter).length === 0) throw new TypeError('revokeAll: name a user, a policy or a hint')
     return this.#store.tokens.deleteMany(filter)
   }
 
@@ -365,13 +411,23 @@ export class TokenService {
   }
 }
 
+/** @throws TypeError for anything that is no token and no id */
 function idOfToken(token: Token | number): number {
-  return typeof token === 'number' ? token : token.id
+  const id = typeof token === 'object' ? token?.id : token
+  checkValue('token', id, TOKEN_ID)
+  return id
 }
 
-function filterOf({ user, policy, hint }: TokenSelection): TokenFilter {
+/**
+ * @throws TypeError for one that is there and undefined: a user who is missing by mistake must not mean everybody
+ */
+function filterOf(selection: TokenSelection): TokenFilter {
+  for (const name of Object.keys(SELECTION_RULES) as Array<keyof TokenSelection>) {
+    if (name in selection) checkValue(name, selection[name], required(SELECTION_RULES[name]))
+  }
+  const { user, policy, hint } = selection
   return {
-    ...(user === undefined ? {} : { userId: idOf(user) }),
+    ...(user === undefined ? {} : { userId: userIdOf(user) }),
     ...(policy === undefined ? {} : { policy }),
     ...(hint === undefined ? {} : { hint }),
   }

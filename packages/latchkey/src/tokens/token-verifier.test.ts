@@ -344,19 +344,25 @@ describe('token policies', () => {
 
   it('refuses a policy that cannot work, by policy and field', () => {
     const wrong: ReadonlyArray<readonly [Partial<TokenPolicy>, RegExp]> = [
-      [{ name: 'Not a word' }, /^policies: name of 'Not a word'/],
+      [{ name: 'Not a word' }, /^policies\.Not a word\.name: must/],
       [{ name: 'authtoken' }, /^policies: 'authtoken' is there twice/],
       [{ name: 'renewed' }, /^policies: 'renewed' is there twice/],
-      [{ prefix: 'a b' }, /prefix of 'limited'/],
-      [{ prefix: 'ü' }, /prefix of 'limited'/],
-      [{ hexDigits: 63 }, /hexDigits of 'limited'/],
-      [{ hexDigits: 30 }, /hexDigits of 'limited'/],
-      [{ hexDigits: Number.NaN }, /hexDigits of 'limited'/],
-      [{ ttlSeconds: Number.POSITIVE_INFINITY }, /ttlSeconds of 'limited'/],
-      [{ limitPerUser: 0 }, /limitPerUser of 'limited'/],
-      [{ limitPerUser: 1.5 }, /limitPerUser of 'limited'/],
-      [{ renewal: { minIntervalSeconds: -1, maxTtlSeconds: null } }, /renewal of 'limited'/],
-      [{ renewal: { minIntervalSeconds: 0, maxTtlSeconds: 0 } }, /renewal of 'limited'/],
+      [{ prefix: 'a b' }, /^policies\.limited\.prefix: must/],
+      [{ prefix: 'ü' }, /^policies\.limited\.prefix: must/],
+      [{ hexDigits: 63 }, /^policies\.limited\.hexDigits: must/],
+      [{ hexDigits: 30 }, /^policies\.limited\.hexDigits: must/],
+      [{ hexDigits: Number.NaN }, /^policies\.limited\.hexDigits: must/],
+      [{ ttlSeconds: Number.POSITIVE_INFINITY }, /^policies\.limited\.ttlSeconds: must/],
+      [{ limitPerUser: 0 }, /^policies\.limited\.limitPerUser: must/],
+      [{ limitPerUser: 1.5 }, /^policies\.limited\.limitPerUser: must/],
+      [
+        { renewal: { minIntervalSeconds: -1, maxTtlSeconds: null } },
+        /^policies\.limited\.renewal\.minIntervalSeconds: must/,
+      ],
+      [
+        { renewal: { minIntervalSeconds: 0, maxTtlSeconds: 0 } },
+        /^policies\.limited\.renewal\.maxTtlSeconds: must/,
+      ],
     ]
     for (const [fields, message] of wrong) {
       expect(() => build(fields)).toThrow(TypeError)

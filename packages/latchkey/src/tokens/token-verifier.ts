@@ -67,6 +67,7 @@ export class TokenVerifier {
 
   /** See `TokenService.verify`. */
   verify(secret: string, accepted: Accepted, caller: Caller | null): TokenIdentity | Promise<TokenIdentity> {
+    if (typeof secret !== 'string') throw new TypeError('secret: must be a text')
     const identity = this.verifyBehind(secret, 0, accepted, caller)
     if (identity === undefined) throw INVALID_TOKEN
     return identity

@@ -1,7 +1,8 @@
 /** Create, change, list and remove users: every rule about accounts. Commands and apps call it; it talks to the user store. */
 import type { Clock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
-import type { User, UserId } from '../identity.js'
+import { type User, type UserId, userIdOf } from '../identity.js'
+import { BOOLEAN, checkOptions, checkValue, orNull, type Rules, required, TEXT } from '../options.js'
 import type { Passwords } from '../passwords/passwords.js'
 import type { UserChanges, UserRecord, UserStore } from '../stores/store.js'
 import { toUser } from './user.js'
@@ -20,6 +21,9 @@ export interface CreateUserOptions {
   readonly allowWeakPassword?: boolean
 }
 
+/** What `users.update` may change. */
+export type UserUpdate = Pick<UserChanges, 'username' | 'email' | 'isActive' | 'isStaff' | 'isSuperuser'>
+
 export interface SetPasswordOptions {
   /** Default is false. */
   readonly allowWeakPassword?: boolean
@@ -32,6 +36,26 @@ export interface UserServiceOptions {
   /** Ends the JWTs of a user whose password was set. Default: they stay. */
   readonly endJwts?: (id: UserId) => Promise<void>
 }
+
+const CREATE_RULES: Rules<CreateUserOptions> = Object.freeze({
+  username: required(TEXT),
+  password: TEXT,
+  email: TEXT,
+  isActive: BOOLEAN,
+  isStaff: BOOLEAN,
+  isSuperuser: BOOLEAN,
+  allowWeakPassword: BOOLEAN,
+})
+
+const UPDATE_RULES: Rules<UserUpdate> = Object.freeze({
+  username: TEXT,
+  email: TEXT,
+  isActive: BOOLEAN,
+  isStaff: BOOLEAN,
+  isSuperuser: BOOLEAN,
+})
+
+const PASSWORD = required(orNull(TEXT))
 
 const TAKEN = 'A user with that username already exists.'
 
@@ -50,6 +74,7 @@ export class UserService {
 
   /** Creates a user. Throws `invalid` with Django's messages for the username, the e-mail address and the password. */
   async create(options: CreateUserOptions): Promise<User> {
+    checkOptions('users.create', options, CREATE_RULES)
     const username = normalizeUsername(options.username)
     const { email = '', password, allowWeakPassword = false } = options
     this.#refuse({
@@ -77,7 +102,7 @@ export class UserService {
   }
 
   /** A user who may do everything: Django's `createsuperuser`. Throws as `create`. */
-  createSuperuser(options: CreateUserOptions): Promise<User> {
+  async createSuperuser(options: CreateUserOptions): Promise<User> {
     return this.create({ ...options, isStaff: true, isSuperuser: true })
   }
 
@@ -91,6 +116,8 @@ export class UserService {
     password: string | null,
     options: SetPasswordOptions = {},
   ): Promise<void> {
+    checkValue('password', password, PASSWORD)
+    checkOptions('users.setPassword', options, { allowWeakPassword: BOOLEAN })
     const record = await this.#require(user)
     if (password !== null && !options.allowWeakPassword) {
       this.#refuse({ password: this.#passwords.validate(password, record) })
@@ -102,27 +129,25 @@ export class UserService {
   }
 
   /** Lets a user act again. Throws `not_found`. */
-  activate(user: User | UserId): Promise<void> {
-    return this.#update(idOf(user), { isActive: true })
+  async activate(user: User | UserId): Promise<void> {
+    await this.#update(userIdOf(user), { isActive: true })
   }
 
   /** From the moment this resolves every token and session of the user is refused. Throws `not_found`. */
-  deactivate(user: User | UserId): Promise<void> {
-    return this.#update(idOf(user), { isActive: false })
+  async deactivate(user: User | UserId): Promise<void> {
+    await this.#update(userIdOf(user), { isActive: false })
   }
 
   /** Changes names and roles. Throws `invalid` (username, e-mail address), `not_found`. */
-  async update(
-    user: User | UserId,
-    changes: Pick<UserChanges, 'username' | 'email' | 'isActive' | 'isStaff' | 'isSuperuser'>,
-  ): Promise<void> {
+  async update(user: User | UserId, changes: UserUpdate): Promise<void> {
+    checkOptions('users.update', changes, UPDATE_RULES)
     const { username, email, isActive, isStaff, isSuperuser } = changes
     const normalized = username === undefined ? undefined : normalizeUsername(username)
     this.#refuse({
       username: normalized === undefined ? [] : usernameErrors(normalized),
       email: email === undefined ? [] : emailErrors(email),
     })
-    await this.#update(idOf(user), {
+    await this.#update(userIdOf(user), {
       ...(normalized === undefined ? {} : { username: normalized }),
       ...(email === undefined ? {} : { email }),
       ...(isActive === undefined ? {} : { isActive }),
@@ -132,8 +157,8 @@ export class UserService {
   }
 
   /** Removes a user with all tokens and sessions. False when there was none. */
-  delete(user: User | UserId): Promise<boolean> {
-    return this.#users.delete(idOf(user))
+  async delete(user: User | UserId): Promise<boolean> {
+    return this.#users.delete(userIdOf(user))
   }
 
   /** The user with this id, or null. */
@@ -152,7 +177,7 @@ export class UserService {
   }
 
   async #require(user: User | UserId): Promise<UserRecord> {
-    const record = await this.#users.findById(idOf(user))
+    const record = await this.#users.findById(userIdOf(user))
     if (record === null) throw new LatchkeyError('not_found')
     return record
   }
@@ -167,10 +192,6 @@ export class UserService {
     const wrong = Object.entries(fields).filter(([, messages]) => messages.length > 0)
     if (wrong.length > 0) throw new LatchkeyError('invalid', { fields: Object.fromEntries(wrong) })
   }
-}
-
-function idOf(user: User | UserId): UserId {
-  return typeof user === 'object' ? user.id : user
 }
 
 function publicOrNull(record: UserRecord | null): User | null {

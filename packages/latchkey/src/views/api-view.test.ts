@@ -4,7 +4,9 @@ import { remoteUserAuthentication } from '../authenticators/remote-user.js'
 import { sessionAuthentication } from '../authenticators/session.js'
 import { tokenAuthentication } from '../authenticators/token.js'
 import { LatchkeyError } from '../errors.js'
-import { createLatchkey, type Latchkey, type LatchkeyOptions } from '../latchkey.js'
+import type { Identity } from '../identity.js'
+import { createLatchkey, type Latchkey } from '../latchkey.js'
+import type { LatchkeyOptions } from '../latchkey-options.js'
 import { argon2id } from '../passwords/argon2id.js'
 import { allowAny } from '../permissions/allow-any.js'
 import { all, any, not } from '../permissions/combine.js'
@@ -13,9 +15,11 @@ import { isAuthenticated } from '../permissions/is-authenticated.js'
 import { isAuthenticatedOrReadOnly } from '../permissions/is-authenticated-or-read-only.js'
 import { permission } from '../permissions/permission.js'
 import { memoryStore } from '../stores/memory.js'
+import { actingAs } from '../testing/acting-as.js'
 import { type FakeRequestOptions, fakeRequest } from '../testing/fake-request.js'
 import { fixedClock } from '../testing/fixed-clock.js'
 import { throttleByAddress } from '../throttles/by-address.js'
+import { throttleAnonymous } from '../throttles/by-anonymous.js'
 import { throttleByUser } from '../throttles/by-user.js'
 import { throttleScope } from '../throttles/scoped.js'
 import { apiView } from './api-view.js'
@@ -174,6 +178,28 @@ describe('apiView', () => {
     expect(refused.json).toEqual({ detail: 'Vitor only.' })
   })
 
+  it.each([
+    ['a promise', async () => false],
+    ['a text', () => 'no'],
+    ['a number', () => 1],
+  ])('lets nobody in by a permission that gives %s', async (_what, allows) => {
+    const careless = permission('Careless', allows as unknown as () => boolean)
+    for (const one of [careless, all(isAuthenticated, careless), any(careless, careless), not(careless)]) {
+      const view = apiView({ permissions: [one], get: hello })
+      expect((await ask(view, withToken())).status).toBe(500)
+      const outcome = await latchkey.gate([one])(fakeRequest(withToken()))
+      expect(outcome.refusal?.status).toBe(500)
+    }
+    expect(errors.map(String)).toContainEqual(expect.stringContaining('the permission Careless'))
+  })
+
+  it('takes a permission that gives nothing for a no', async () => {
+    const staffOnly = permission('Staff', (({ user }: Identity) => user?.isStaff || undefined) as () => boolean)
+    const view = apiView({ permissions: [staffOnly], get: hello })
+    expect((await ask(view, withToken())).status).toBe(403)
+    expect((await ask(view, withToken(staffToken))).status).toBe(200)
+  })
+
   it('lets anybody read and somebody write', async () => {
     const view = apiView({ permissions: [isAuthenticatedOrReadOnly], get: hello, post: ({ data }) => data })
     for (const method of ['GET', 'HEAD', 'OPTIONS']) expect((await ask(view, { method })).status).toBe(200)
@@ -207,6 +233,47 @@ describe('apiView', () => {
       expect(answer.headers['content-type']).toBeUndefined()
     }
     expect(() => response(null, { status: 99 })).toThrow(/^status:/)
+  })
+
+  it('sends one Content-Type, the one of the answer; and one Allow, its own', async () => {
+    const headers = { 'Content-Type': 'application/problem+json', allow: 'PATCH' }
+    const view = apiView({ permissions: [allowAny], get: () => response({}, { headers }) })
+    const sent = (await latchkey.handler(view)(fakeRequest())).headers
+    const named = (name: string) =>
+      sent.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value)
+    expect(named('content-type')).toEqual(['application/problem+json'])
+    expect(named('allow')).toEqual(['GET, HEAD, OPTIONS'])
+  })
+
+  it('sends the bytes of a renderer as they are', async () => {
+    const bytes = Uint8Array.of(0, 255, 254, 1)
+    const octets = {
+      mediaType: 'application/octet-stream',
+      format: 'bin',
+      contentType: 'application/octet-stream',
+    }
+    const renderers = [{ ...octets, render: () => ({ body: bytes }) }]
+    const view = apiView({ permissions: [allowAny], renderers, get: hello })
+    expect(await latchkey.handler(view)(fakeRequest())).toMatchObject({ status: 200, body: bytes })
+  })
+
+  it('does not make an empty answer of a Response that a handler returned', async () => {
+    const view = apiView({ permissions: [allowAny], get: () => new Response('abc') })
+    expect((await ask(view)).status).toBe(500)
+    expect(String(errors[0])).toContain('returned a Response')
+  })
+
+  it('takes every request for the user of a test', async () => {
+    const [user = null] = await latchkey.users.list()
+    const whoami = ({ user, auth }: { user: { username: string } | null; auth: unknown }) => ({
+      user: user?.username ?? null,
+      auth,
+    })
+    const as = (...who: Parameters<typeof actingAs>) =>
+      ask(apiView({ authentication: [actingAs(...who)], permissions: [allowAny], get: whoami }))
+    expect((await as(user)).json).toEqual({ user: 'vitor', auth: null })
+    expect((await as(user, { id: 1 })).json).toEqual({ user: 'vitor', auth: { id: 1 } })
+    expect((await as(null)).json).toEqual({ user: null, auth: null })
   })
 
   it('turns a programming error into JSON that says nothing, and tells the listener', async () => {
@@ -276,6 +343,22 @@ describe('apiView', () => {
       expect((await ask(view, { ...withToken(), remoteAddress: '127.0.0.9' })).status).toBe(429)
       expect((await ask(view, withToken(staffToken))).status).toBe(200)
     }
+  })
+
+  it('throttles those who are nobody, and does not count who is somebody', async () => {
+    const throttles = [throttleAnonymous('2/min')]
+    const view = apiView({ permissions: [allowAny], throttles, get: hello })
+    const statuses = async (options: FakeRequestOptions) => {
+      const answers = []
+      for (let index = 0; index < 3; index += 1) answers.push((await ask(view, options)).status)
+      return answers
+    }
+    expect(await statuses(withToken())).toEqual([200, 200, 200])
+    expect(await statuses({})).toEqual([200, 200, 429])
+    expect(await statuses(withToken())).toEqual([200, 200, 200])
+    expect(await statuses({ remoteAddress: '127.0.0.9' })).toEqual([200, 200, 429])
+    const closed = apiView({ throttles: [throttleAnonymous('1/day')], get: hello })
+    for (let index = 0; index < 3; index += 1) expect((await ask(closed)).status).toBe(401)
   })
 
   it('counts two rates of one kind on their own', async () => {

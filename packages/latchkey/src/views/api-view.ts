@@ -1,7 +1,10 @@
 /** How apps write views: DRF's `APIView` and `@api_view`. The dispatcher runs what this builds. */
+import { checkOptions } from '../options.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import {
+  VIEW_HANDLER_RULES,
   VIEW_METHODS,
+  VIEW_POLICY_RULES,
   type View,
   type ViewHandler,
   type ViewHandlers,
@@ -31,8 +34,12 @@ export function apiView<P extends readonly Permission[]>(
   handler?: ViewHandler<IdentityBehind<P>>,
   policy: ViewPolicy<P> = {},
 ): View {
-  if (!isMethodList(first)) return viewOf(first, first)
-  if (handler === undefined) throw new TypeError('handler: a list of methods needs a handler')
+  if (!isMethodList(first)) {
+    checkOptions('apiView', first, { ...VIEW_HANDLER_RULES, ...VIEW_POLICY_RULES })
+    return viewOf(first, first)
+  }
+  if (typeof handler !== 'function') throw new TypeError('handler: must be a function')
+  checkOptions('apiView', policy, VIEW_POLICY_RULES)
   const handlers: Partial<Record<ViewMethod, ViewHandler<IdentityBehind<P>>>> = {}
   for (const method of VIEW_METHODS) {
     if (first.some((name) => name.toLowerCase() === method)) handlers[method] = handler
@@ -62,6 +69,9 @@ function viewOf<P extends readonly Permission[]>(
   const { fields, carriesSecret, challenge } = policy
   return Object.freeze({
     handlers: byMethod,
+    allow: VIEW_METHODS.map((method) => method.toUpperCase())
+      .filter((method) => method === 'OPTIONS' || byMethod.has(method))
+      .join(', '),
     policy: Object.freeze({
       ...(authentication && { authentication: [...authentication] }),
       ...(permissions && { permissions: [...permissions] }),

@@ -13,7 +13,7 @@ import { requestedFormat, selectRenderer } from './negotiation.js'
 import { parseBody } from './parsers/parser.js'
 import type { Renderer } from './renderers/renderer.js'
 import { ApiResponse } from './response.js'
-import { type CompletePolicy, VIEW_METHODS, type View } from './view.js'
+import type { CompletePolicy, View } from './view.js'
 
 export interface DispatchContext {
   readonly services: Services
@@ -69,6 +69,8 @@ async function run(
   const handler = view.handlers.get(request.method)
   if (handler !== undefined) {
     const result = await handler(request, services)
+    if (result instanceof Response)
+      throw new TypeError('a handler returned a Response of fetch; return data, or response(data, { … })')
     return result instanceof ApiResponse ? result : new ApiResponse(result)
   }
   if (request.method === 'OPTIONS') {
@@ -92,12 +94,17 @@ function render(
   const vary = [...(policy.renderers.length > 1 ? ['Accept'] : []), ...request.vary]
   if (renderer.varyOn !== undefined && !vary.includes(renderer.varyOn)) vary.push(renderer.varyOn)
   const headers: Array<readonly [string, string]> = []
+  let isTyped = false
   for (const [name, value] of Object.entries(answer.headers)) {
+    const lowerCaseName = name.toLowerCase()
+    // DRF's rule: what a view allows is not for its answers to say.
+    if (lowerCaseName === 'allow') continue
+    isTyped ||= lowerCaseName === 'content-type'
     for (const one of typeof value === 'string' ? [value] : value) headers.push([name, one])
   }
   if (policy.carriesSecret) headers.push(['Cache-Control', 'no-store'])
   if (vary.length > 0) headers.push(['Vary', vary.join(', ')])
-  headers.push(['Allow', allowedMethods(view)])
+  headers.push(['Allow', view.allow])
   const rendered = renderer.render(answer.data, {
     mediaType,
     status: answer.status,
@@ -109,15 +116,10 @@ function render(
     username: request.user?.username ?? null,
   })
   if (rendered.body === null) return { status: rendered.status ?? answer.status, headers, body: null }
-  headers.unshift(['Content-Type', renderer.contentType])
+  if (!isTyped) headers.unshift(['Content-Type', renderer.contentType])
   return {
     status: rendered.status ?? answer.status,
     headers: rendered.headers === undefined ? headers : [...headers, ...rendered.headers],
     body: rendered.body,
   }
-}
-
-function allowedMethods(view: View): string {
-  const methods = VIEW_METHODS.map((method) => method.toUpperCase())
-  return methods.filter((method) => method === 'OPTIONS' || view.handlers.has(method)).join(', ')
 }

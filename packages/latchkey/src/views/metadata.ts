@@ -1,5 +1,6 @@
 /** What OPTIONS answers: DRF's `SimpleMetadata`. */
 import type { Identity } from '../identity.js'
+import { isAllowed } from '../permissions/permission.js'
 import { fieldsMetadata } from './fields.js'
 import type { CompletePolicy, View } from './view.js'
 
@@ -9,7 +10,7 @@ export function viewMetadata(view: View, policy: CompletePolicy, identity: Ident
   const actions: Record<string, unknown> = {}
   for (const method of ['PUT', 'POST']) {
     if (fields === undefined || !view.handlers.has(method)) continue
-    if (permissions.every((permission) => permission.allows(identity, { method, path }))) {
+    if (permissions.every((permission) => isAllowed(permission, identity, { method, path }))) {
       actions[method] = fieldsMetadata(fields)
     }
   }

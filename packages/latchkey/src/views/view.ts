@@ -1,14 +1,15 @@
 /** What a view is: handlers with the authenticators, permissions, throttles, parsers and renderers around them. */
 import type { ApiRequest } from '../api-request.js'
-import type { Authenticator } from '../authenticators/authenticator.js'
+import { AUTHENTICATORS, type Authenticator } from '../authenticators/authenticator.js'
 import type { GuardPolicy } from '../guard.js'
 import type { Identity } from '../identity.js'
-import type { IdentityBehind, Permission } from '../permissions/permission.js'
+import { BOOLEAN, FUNCTION, OPTIONS, type Rules, TEXT, wholeNumber } from '../options.js'
+import { type IdentityBehind, PERMISSIONS, type Permission } from '../permissions/permission.js'
 import type { Services } from '../services.js'
-import type { Throttle } from '../throttles/throttle.js'
+import { THROTTLES, type Throttle } from '../throttles/throttle.js'
 import type { Fields } from './fields.js'
-import type { Parser } from './parsers/parser.js'
-import type { Renderer } from './renderers/renderer.js'
+import { PARSERS, type Parser } from './parsers/parser.js'
+import { RENDERERS, type Renderer } from './renderers/renderer.js'
 
 /** DRF's order, which is that of the `Allow` header. */
 export const VIEW_METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'trace'] as const
@@ -45,6 +46,25 @@ export interface ViewPolicy<P extends readonly Permission[] = readonly Permissio
   readonly carriesSecret?: boolean
 }
 
+/** What `createLatchkey` and every view take alike. */
+export const ROUTE_RULES = Object.freeze({
+  authentication: AUTHENTICATORS,
+  permissions: PERMISSIONS,
+  throttles: THROTTLES,
+  parsers: PARSERS,
+  renderers: RENDERERS,
+  maxBodyBytes: wholeNumber(0),
+})
+
+export const VIEW_POLICY_RULES: Rules<ViewPolicy> = Object.freeze({
+  ...ROUTE_RULES,
+  name: TEXT,
+  description: TEXT,
+  challenge: TEXT,
+  fields: OPTIONS,
+  carriesSecret: BOOLEAN,
+})
+
 /** A view's policy with every gap filled from `createLatchkey`. */
 export interface CompletePolicy extends GuardPolicy, Omit<ViewPolicy, keyof GuardPolicy> {
   readonly parsers: readonly Parser[]
@@ -54,6 +74,17 @@ export interface CompletePolicy extends GuardPolicy, Omit<ViewPolicy, keyof Guar
 
 export type ViewHandlers<I extends Identity = Identity> = { readonly [M in ViewMethod]?: ViewHandler<I> }
 
+export const VIEW_HANDLER_RULES: Rules<ViewHandlers> = Object.freeze({
+  get: FUNCTION,
+  post: FUNCTION,
+  put: FUNCTION,
+  patch: FUNCTION,
+  delete: FUNCTION,
+  head: FUNCTION,
+  options: FUNCTION,
+  trace: FUNCTION,
+})
+
 export type ViewOptions<P extends readonly Permission[] = readonly Permission[]> = ViewPolicy<P> &
   ViewHandlers<IdentityBehind<P>>
 
@@ -62,4 +93,6 @@ export interface View {
   readonly policy: ViewPolicy
   /** By upper-case method. */
   readonly handlers: ReadonlyMap<string, ViewHandler>
+  /** The methods it has, as `Allow` names them. */
+  readonly allow: string
 }

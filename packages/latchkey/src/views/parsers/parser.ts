@@ -1,5 +1,6 @@
 /** What a parser is, and which one reads a body by its `Content-Type`. A view's handler calls `parseBody`, lazily. */
 import { LatchkeyError } from '../../errors.js'
+import { hasMethods, listOf } from '../../options.js'
 import { type Charset, findCharset, UTF_8 } from '../charset.js'
 import { matchesMediaType, parseHeader, parseMediaType, quotable, trimAscii } from '../media-type.js'
 
@@ -10,6 +11,9 @@ export interface Parser {
   /** @throws LatchkeyError `parse_error` for anything that is not such a body. */
   parse(body: Uint8Array, contentType: string | undefined): unknown
 }
+
+/** What an option that takes parsers must be. */
+export const PARSERS = listOf('parsers, such as jsonParser()', hasMethods('parse'))
 
 /** The first parser whose type fits; a caller's wildcard type fits the first of all, as in DRF. */
 export function selectParser(

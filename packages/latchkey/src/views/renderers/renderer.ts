@@ -1,4 +1,5 @@
-/** What a renderer is: it turns the data of an answer into text of one media type. Views choose one by negotiation. */
+/** What a renderer is: it turns the data of an answer into text or bytes of one media type. Views choose one by negotiation. */
+import { hasMethods, someOf } from '../../options.js'
 
 /** What a renderer may know about the request and the answer. No request headers and no request body, on purpose. */
 export interface RenderContext {
@@ -19,7 +20,7 @@ export interface RenderContext {
 /** What a renderer made of an answer. */
 export interface Rendered {
   /** null: an answer without a body, and so without a `Content-Type`. */
-  readonly body: string | null
+  readonly body: string | Uint8Array | null
   /** Instead of the answer's status. */
   readonly status?: number
   /** Headers that this body needs, beside the answer's. */
@@ -37,3 +38,6 @@ export interface Renderer {
   readonly varyOn?: string
   render(data: unknown, context: RenderContext): Rendered
 }
+
+/** What an option that takes renderers must be. */
+export const RENDERERS = someOf('renderers, such as jsonRenderer()', hasMethods('render'))

@@ -41,7 +41,7 @@ describe('jsonRenderer', () => {
 
 describe('browsableRenderer', () => {
   const page = (data: unknown, context: Partial<RenderContext> = {}) =>
-    browsableRenderer().render(data, { ...CONTEXT, ...context }).body ?? ''
+    String(browsableRenderer().render(data, { ...CONTEXT, ...context }).body)
 
   it('shows the view, the request and the answer', () => {
     const html = page(
