@@ -25,6 +25,12 @@ it.each([
   ],
   [' a = b ;; ', [['a', 'b']]],
   ['__proto__=x', [['__proto__', 'x']]],
+  // One character per byte, and they are UTF-8.
+  ['a=\xc3\xa9', [['a', 'é']]],
+  ['a=b\xa0', [['a', 'b\ufffd']]],
+  ['\xc2\xa0a=b\xe3\x80\x80', [['a', 'b']]],
+  ['a=b\xc2\x85', [['a', 'b']]],
+  ['a=b\xef\xbb\xbf', [['a', 'b\ufeff']]],
 ])('reads %j as Django does', (header, expected) => {
   expect([...parseCookies(header)]).toEqual(expected)
 })

@@ -1,12 +1,17 @@
 /** Cookies in and out: Django's lenient reading, RFC 6265's writing. A leaf of `sessions/`. */
+import { trimPython } from '../python-text.js'
 
-/** A `Cookie` header as Django reads it: the last of equal names wins, quotes are taken off, anything else is kept. */
+/**
+ * A `Cookie` header as Django reads it: the last of equal names wins, quotes are taken off, anything else is kept.
+ * @param header one character per byte; they are UTF-8
+ */
 export function parseCookies(header: string | undefined): ReadonlyMap<string, string> {
   const cookies = new Map<string, string>()
-  for (const chunk of (header ?? '').split(';')) {
+  if (header === undefined) return cookies
+  for (const chunk of Buffer.from(header, 'latin1').toString('utf8').split(';')) {
     const equals = chunk.indexOf('=')
-    const name = equals < 0 ? '' : chunk.slice(0, equals).trim()
-    const value = (equals < 0 ? chunk : chunk.slice(equals + 1)).trim()
+    const name = equals < 0 ? '' : trimPython(chunk.slice(0, equals))
+    const value = trimPython(equals < 0 ? chunk : chunk.slice(equals + 1))
     if (name !== '' || value !== '') cookies.set(name, unquote(value))
   }
   return cookies

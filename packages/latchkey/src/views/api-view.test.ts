@@ -194,7 +194,10 @@ describe('apiView', () => {
   })
 
   it('takes a permission that gives nothing for a no', async () => {
-    const staffOnly = permission('Staff', (({ user }: Identity) => user?.isStaff || undefined) as () => boolean)
+    const staffOnly = permission(
+      'Staff',
+      (({ user }: Identity) => user?.isStaff || undefined) as () => boolean,
+    )
     const view = apiView({ permissions: [staffOnly], get: hello })
     expect((await ask(view, withToken())).status).toBe(403)
     expect((await ask(view, withToken(staffToken))).status).toBe(200)

@@ -48,6 +48,9 @@ describe('UTF_8', () => {
   it('drops a character that is cut off at the end, if told to', () => {
     expect(UTF_8.strict(bytes(0x61, 0xe2, 0x82), 'drop')).toBe('a')
     expect(() => UTF_8.strict(bytes(0xe2, 0x82, 0x61), 'drop')).toThrow(CharsetError)
+    expect(UTF_8.strict(bytes(0x61, 0xed, 0xa0), 'drop')).toBe('a')
+    expect(() => UTF_8.strict(bytes(0xed, 0xa0, 0x61), 'drop')).toThrow(CharsetError)
+    expect(() => UTF_8.strict(bytes(0x61, 0xe0, 0x80), 'drop')).toThrow(CharsetError)
   })
 })
 
@@ -89,17 +92,33 @@ describe('findCharset', () => {
   })
 
   it('finds a working decoder behind every name it knows', () => {
+    const numbers = Array.from({ length: 20 }, (_, index) => index)
     const names = [
-      'utf-8-sig',
-      'utf-16-le',
-      'iso-8859-15',
-      'cp1251',
-      'koi8-r',
-      'shift_jis',
-      'euc-kr',
-      'cp866',
+      ...['utf-8-sig', 'utf-16-le', 'koi8-r', 'shift_jis', 'sjis', 'euc-kr', 'eucjp', 'gbk', 'big5'],
+      ...numbers.flatMap((n) => [`iso-8859-${n}`, `ISO8859_${n}`, `latin${n}`, `l${n}`]),
+      ...numbers.flatMap((n) => [`cp125${n}`, `windows-125${n}`, `125${n}`, `cp${850 + n}`, `ibm${n}`]),
     ]
-    for (const name of names) expect(findCharset(name)?.lenient(bytes(0x61)).length).toBeLessThan(2)
+    const known = names.flatMap((name) => findCharset(name) ?? [])
+    expect(known.length).toBeGreaterThan(60)
+    for (const charset of known) {
+      expect(charset.lenient(bytes(0x61)).length).toBeLessThan(2)
+      expect(() => charset.lenient(bytes(0x61, 0x80, 0xff, 0xfe))).not.toThrow()
+      try {
+        charset.strict(bytes(0x61, 0x80, 0xff, 0xfe), 'drop')
+      } catch (error) {
+        expect(error).toBeInstanceOf(CharsetError)
+      }
+    }
+  })
+
+  it.each([
+    ['iso8859-15', 0xa4, '€'],
+    ['latin9', 0xa4, '€'],
+    ['latin2', 0xb1, 'ą'],
+    ['l5', 0xfd, 'ı'],
+    ['csISOLatin1', 0xa4, '¤'],
+  ])("knows Python's name %s", (name, byte, text) => {
+    expect(findCharset(name)?.strict(bytes(byte), 'refuse')).toBe(text)
   })
 })
 

@@ -92,13 +92,24 @@ function hasBigEndianMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xfe && bytes[1] === 0xff
 }
 
+const LATIN_1_NAMES = [
+  'iso-8859-1',
+  'iso8859-1',
+  'iso8859',
+  'latin-1',
+  'latin1',
+  'latin',
+  'l1',
+  '8859',
+  'cp819',
+].concat(['ibm819', 'csisolatin1', 'iso-ir-100', 'iso-8859-1-1987'])
+const ASCII_NAMES = ['ascii', 'us-ascii', '646', 'iso646-us', 'ansi-x3.4-1968', 'csascii', 'cp367', 'ibm367']
+
 /** Python's names, lower case with `-` for `_` and blanks. */
 const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ...['utf-8', 'utf8', 'u8', 'utf', 'cp65001'].map((name) => [name, UTF_8] as const),
-  ...['iso-8859-1', 'iso8859-1', 'latin-1', 'latin1', 'latin', 'l1', '8859', 'cp819'].map(
-    (name) => [name, LATIN_1] as const,
-  ),
-  ...['ascii', 'us-ascii', '646'].map((name) => [name, ASCII] as const),
+  ...LATIN_1_NAMES.map((name) => [name, LATIN_1] as const),
+  ...ASCII_NAMES.map((name) => [name, ASCII] as const),
   ...['utf-16', 'utf16', 'u16'].map((name) => [name, UTF_16] as const),
   ...['windows-1252', 'cp1252', '1252'].map((name) => [name, WINDOWS_1252] as const),
   ['utf-8-sig', decoder('utf-8', false)],
@@ -108,16 +119,33 @@ const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ['utf-16be', decoder('utf-16be', true)],
 ])
 
-/** Encodings that `TextDecoder` and Python know by the same name. */
+/** Encodings that `TextDecoder` and Python know by the same name; iso-8859-16 only newer versions of Node know. */
 const SHARED_NAMES =
-  /^(?:iso-8859-(?:[2-9]|1[0134-6])|(?:windows-|cp)125[0134-8]|koi8-[ru]|shift-jis|sjis|euc-(?:jp|kr)|gb2312|gbk|gb18030|big5|(?:ibm|cp)866)$/
+  /^(?:iso-8859-(?:[2-9]|1[0134-5])|windows-125[0134-8]|koi8-[ru]|shift_jis|euc-(?:jp|kr)|gb2312|gbk|gb18030|big5|ibm866)$/
+
+/** Python's other names for these. */
+const ALIASES: ReadonlyArray<readonly [name: RegExp, encoding: string]> = [
+  [/^iso-?8859-(\d+)$/, 'iso-8859-$1'],
+  [/^(?:latin|l)-?([234])$/, 'iso-8859-$1'],
+  [/^(?:latin|l)-?5$/, 'iso-8859-9'],
+  [/^(?:latin|l)-?6$/, 'iso-8859-10'],
+  [/^(?:latin|l)-?7$/, 'iso-8859-13'],
+  [/^(?:latin|l)-?8$/, 'iso-8859-14'],
+  [/^(?:latin|l)-?9$/, 'iso-8859-15'],
+  [/^(?:cp|windows-)?(125\d)$/, 'windows-$1'],
+  [/^(?:cp|ibm)?866$/, 'ibm866'],
+  [/^(?:shift-jis|shiftjis|sjis|s-jis)$/, 'shift_jis'],
+  [/^euc-?(jp|kr)$/, 'euc-$1'],
+]
 
 /** The charset of that name, as in `Content-Type: …; charset=NAME`; undefined if there is none. */
 export function findCharset(name: string): Charset | undefined {
   const key = name.toLowerCase().replace(/[_ ]/g, '-')
   const known = CHARSETS.get(key)
-  if (known !== undefined || !SHARED_NAMES.test(key)) return known
-  return decoder(key.replace('shift-jis', 'shift_jis').replace('cp866', 'ibm866'), true)
+  if (known !== undefined) return known
+  const [alias, encoding] = ALIASES.find(([one]) => one.test(key)) ?? []
+  const label = alias === undefined ? key : key.replace(alias, String(encoding))
+  return SHARED_NAMES.test(label) ? decoder(label, true) : undefined
 }
 
 function decoder(label: string, ignoreBOM: boolean): Charset {
@@ -140,7 +168,7 @@ function decoder(label: string, ignoreBOM: boolean): Charset {
  */
 export function percentDecode(text: string, charset: Charset): string {
   if (!text.includes('%')) return text
-  return text.replace(/[\0-\x7f]+/g, (run) => (run.includes('%') ? charset.lenient(percentBytes(run)) : run))
+  return text.replace(/[\0-\x7f]+/g, (run) => charset.lenient(percentBytes(run)))
 }
 
 function percentBytes(ascii: string): Uint8Array {
@@ -175,6 +203,10 @@ function utf8Fault(bytes: Uint8Array): Fault | null {
       const byte = bytes[at + index]
       if (byte === undefined) return fault(bytes, at, bytes.length, 'unexpected end of data')
       const [low, high] = index === 1 ? secondByteRange(lead) : [0x80, 0xbf]
+      // Python's reader takes half a surrogate at the very end for a character that is still to come.
+      const isHalfSurrogate = lead === 0xed && index === 1 && byte > high && byte <= 0xbf
+      if (isHalfSurrogate && at + 2 === bytes.length)
+        return fault(bytes, at, at + 2, 'unexpected end of data')
       if (byte < low || byte > high) return fault(bytes, at, at + index, 'invalid continuation byte')
     }
     at += length

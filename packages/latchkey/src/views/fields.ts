@@ -1,5 +1,6 @@
 /** Declares the fields an endpoint reads and checks a parsed body against them: DRF's serializer with CharFields. */
 import { type FieldErrors, LatchkeyError } from '../errors.js'
+import { trimPython } from '../python-text.js'
 import { JsonFloat, pythonFloatText } from './json-float.js'
 import { getOwn } from './own-property.js'
 
@@ -125,17 +126,6 @@ function codePoints(text: string): number {
   let count = 0
   for (const _ of text) count++
   return count
-}
-
-/** Python's `str.isspace`: unlike `trim`, with U+001C to U+001F and U+0085, and without U+FEFF. */
-const PYTHON_BLANK = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
-
-/** Without white space at both ends, as Python's `str.strip` sees it. */
-function trimPython(text: string): string {
-  let [begin, end] = [0, text.length]
-  while (begin < end && PYTHON_BLANK.test(text.charAt(begin))) begin++
-  while (end > begin && PYTHON_BLANK.test(text.charAt(end - 1))) end--
-  return text.slice(begin, end)
 }
 
 function pythonTypeName(data: unknown): string {

@@ -1,5 +1,5 @@
 /** Media types and header parameters as Django and DRF read them. Negotiation, parsers and renderers build on it. */
-import { findCharset, percentDecode } from './charset.js'
+import { findCharset, percentDecode, UTF_8 } from './charset.js'
 
 /** A header value and its parameters: `form-data; name="a"`. Text is one character per byte, unless `extended`. */
 export interface ParsedHeader {
@@ -9,6 +9,8 @@ export interface ParsedHeader {
   readonly parameters: ReadonlyMap<string, string>
   /** Names of parameters that came as `name*=charset'language'…` (RFC 8187) and are Unicode text already. */
   readonly extended: ReadonlySet<string>
+  /** Whether a parameter had a name beyond ASCII, and was dropped. */
+  readonly hasOddNames: boolean
 }
 
 /** Splits `value; name=text; name="quoted text"`, in linear time. Parameters with names beyond ASCII are dropped. */
@@ -16,12 +18,16 @@ export function parseHeader(line: string): ParsedHeader {
   const [value = '', ...rest] = segments(line)
   const parameters = new Map<string, string>()
   const extended = new Set<string>()
+  let hasOddNames = false
   for (const segment of rest) {
     const equals = segment.indexOf('=')
     if (equals < 0) continue
     const starred = trimAscii(segment.slice(0, equals)).toLowerCase()
     const name = starred.endsWith('*') ? starred.slice(0, -1) : starred
-    if (/[^\0-\x7f]/.test(name)) continue
+    if (/[^\0-\x7f]/.test(name)) {
+      hasOddNames = true
+      continue
+    }
     const raw = trimAscii(segment.slice(equals + 1))
     const text = starred === name ? null : extendedValue(raw)
     if (text === undefined) continue
@@ -29,7 +35,7 @@ export function parseHeader(line: string): ParsedHeader {
     if (text === null) extended.delete(name)
     else extended.add(name)
   }
-  return { value: value.toLowerCase(), parameters, extended }
+  return { value: value.toLowerCase(), parameters, extended, hasOddNames }
 }
 
 /** Cuts at semicolons outside quotes; a quote that nobody closes reaches to the end. */
@@ -51,12 +57,21 @@ function unquoted(value: string): string {
   return value.slice(1, -1).replaceAll('\\\\', '\\').replaceAll('\\"', '"')
 }
 
-/** The text of `charset'language'percent-encoded`; null if it is not of that form, undefined for an unknown charset. */
+/**
+ * The text of `charset'language'percent-encoded`; null if it is not of that form. What is not percent-encoded is UTF-8,
+ * and only what is needs the charset: undefined where either is not to be had.
+ */
 function extendedValue(raw: string): string | null | undefined {
   const [charsetName = '', , encoded, ...more] = raw.split("'")
   if (encoded === undefined || more.length > 0) return null
-  const charset = findCharset(charsetName)
-  return charset && percentDecode(encoded, charset)
+  try {
+    const text = UTF_8.strict(Buffer.from(encoded, 'latin1'), 'refuse')
+    if (!text.includes('%')) return text
+    const charset = findCharset(charsetName)
+    return charset && percentDecode(text, charset)
+  } catch {
+    return undefined
+  }
 }
 
 /** Without ASCII blanks at both ends. `String.prototype.trim` would also take U+00A0, which may be half a character. */
@@ -103,9 +118,4 @@ export function mediaTypePrecedence({ type, subtype, parameters }: MediaType): 0
   if (type === '*') return 0
   if (subtype === '*') return 1
   return parameters.size === 0 || (parameters.size === 1 && parameters.has('q')) ? 2 : 3
-}
-
-/** A caller's media type, fit to be quoted in a message: no control characters, at most 200 characters. */
-export function quotable(text: string): string {
-  return text.slice(0, 200).replace(/[\0-\x1f\x7f-\x9f]/g, '')
 }

@@ -59,9 +59,22 @@ function matched(context: Context): RouteMatch {
 function redirectToSlash(app: Hono, context: Context): Response | undefined {
   const { path } = context.req
   if (path.endsWith('/') || app.router.match('GET', `${path}/`)[0].length <= ALWAYS_MATCHED) return undefined
-  const url = new URL(context.req.url)
-  // `//host` would be another server's address (an open redirect).
-  return context.redirect(`${url.pathname.replace(/^\/{2,}/, '/%2F')}/${url.search}`, 301)
+  const { incoming } = (context.env ?? {}) as { readonly incoming?: { readonly url?: string } }
+  const [, query] = /^[^?]*(\?.*)$/s.exec(incoming?.url ?? context.req.url) ?? []
+  const location = new URL(context.req.url).pathname
+    .replace(/%[0-9a-f]{2}/gi, unescapedIfPlain)
+    // `//host` would be another server's address (an open redirect).
+    .replace(/^\/{2,}/, '/%2F')
+  return context.redirect(`${location}/${(query ?? '').replace(UNSAFE_IN_QUERY, encodeURIComponent)}`, 301)
+}
+
+/** Django's `iri_to_uri` escapes these and nothing else. */
+const UNSAFE_IN_QUERY = /[^A-Za-z0-9_.~\-/#%[\]=:;$&()+,!?*@']/g
+
+/** Django writes a path anew, in which a character that needs no escape has none. */
+function unescapedIfPlain(escaped: string): string {
+  const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16))
+  return /[A-Za-z0-9\-_.!~*'()$&+,:@]/.test(character) ? character : escaped
 }
 
 /** The security-headers middleware matches every path. */

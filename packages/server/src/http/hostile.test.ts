@@ -276,6 +276,33 @@ describe('hostile bytes over HTTP', () => {
     expect(JSON.parse(answer.body)).toEqual({ detail: 'Method "TRACE" not allowed.' })
   })
 
+  it.each([
+    ...[
+      '/./hello/',
+      '/../hello/',
+      '/x/../hello/',
+      '/x/%2e%2E/hello/',
+      '/hello/.',
+      '/hello/x/..',
+      '/%2e/hello',
+    ],
+    ...['http://x/./hello/', '/x/..?a', '/x/.%2e/hello/?q'],
+  ])('%s is not the path that a URL would make of it', async (target) => {
+    const answer = await request('GET', target, `Authorization: Token ${token}\r\n`)
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([404, { detail: 'Not found.' }])
+  })
+
+  it.each([
+    ['/hello', '/hello/'],
+    ['/hel%6Co', '/hello/'],
+    ["/hello?q='&next=/../", "/hello/?q='&next=/../"],
+    ['/hello?q={}|^`', '/hello/?q=%7B%7D%7C%5E%60'],
+    ['/hello?a=%2F%2f&b=%', '/hello/?a=%2F%2f&b=%'],
+  ])('%s is sent to %s', async (target, location) => {
+    const { status, head } = await request('GET', target, '')
+    expect([status, /^location: (.*)$/im.exec(head)?.[1]]).toEqual([301, location])
+  })
+
   it('a redirect never leaves the site', async () => {
     for (const target of ['//evil.example/..//hello', '/hello?next=//evil', '///hello']) {
       const location = /^location: (.*)$/im.exec((await request('GET', target, '')).head)?.[1] ?? '/'

@@ -39,7 +39,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       // Refused below, with words.
       requireHostHeader: false,
     },
-    getRequestListener(app.fetch, { errorHandler: refuseRequest }),
+    getRequestListener(
+      (request, env) => (hasDotSegment(env.incoming.url ?? '') ? notFound() : app.fetch(request, env)),
+      { errorHandler: refuseRequest },
+    ),
   )
   server.on('clientError', refuseUnparsable)
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
@@ -61,6 +64,21 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     close: () => shutDown(server, closed, shutdownSeconds),
     drain: () => drain(server, closed, shutdownSeconds),
   }
+}
+
+/**
+ * Whether the path goes through `.` or `..`, escaped or not. The URL of a request has them resolved, and a proxy in front
+ * that lets paths through by their beginning has seen another one.
+ */
+function hasDotSegment(target: string): boolean {
+  const mark = target.indexOf('?')
+  return DOT_SEGMENT.test(mark < 0 ? target : target.slice(0, mark))
+}
+
+const DOT_SEGMENT = /[/\\](?:\.|%2e){1,2}(?:[/\\#]|$)/i
+
+function notFound(): Response {
+  return Response.json({ detail: 'Not found.' }, { status: 404 })
 }
 
 /** A request that cannot become one of the fetch standard: no Host (RFC 9112, 3.2), a strange one, a strange target. */

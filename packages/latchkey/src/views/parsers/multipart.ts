@@ -4,15 +4,17 @@
  */
 import { LatchkeyError } from '../../errors.js'
 import { type Charset, latin1Text } from '../charset.js'
-import { type ParsedHeader, parseHeader, quotable, trimAscii } from '../media-type.js'
+import { type ParsedHeader, parseHeader, trimAscii } from '../media-type.js'
 import { setOwn } from '../own-property.js'
 import { MAX_FORM_FIELDS } from './form.js'
 import { bodyCharset, type Parser } from './parser.js'
-import { base64Bytes, UploadedFile } from './uploaded-file.js'
+import { base64Bytes, base64FileBytes, UploadedFile } from './uploaded-file.js'
 
 /** Django's bounds: DATA_UPLOAD_MAX_NUMBER_FILES, and the bytes in which a part's headers must end. */
 const MAX_FILES = 100
 const MAX_PART_HEADER_BYTES = 1024
+/** UploadedFile's. */
+const MAX_FILE_NAME = 255
 /** Django counts the text before the first and after the last boundary as two fields more. */
 const MAX_PARTS_WITHOUT_FILE = MAX_FORM_FIELDS + 2
 
@@ -25,7 +27,7 @@ export function multipartParser(): Parser {
       const charset = bodyCharset(contentType)
       const [fields, files] = [new Map<string, string>(), new Map<string, UploadedFile>()]
       const counts = { field: 0, file: 0 }
-      for (const bytes of parts(body, boundary)) {
+      for (const { bytes, isLast } of parts(body, boundary)) {
         const part = readPart(bytes)
         const kind = part.isFile ? 'file' : 'field'
         counts[kind]++
@@ -34,7 +36,8 @@ export function multipartParser(): Parser {
         const name = partName(part, charset)
         if (name === undefined) continue
         if (!part.isFile) fields.set(name, charset.lenient(fieldBytes(part)))
-        else {
+        // A file is only whole when something comes behind it; and one without a name is nobody's.
+        else if (!isLast && name !== '') {
           const file = uploadedFile(part, charset)
           if (file !== undefined) files.set(name, file)
         }
@@ -51,13 +54,13 @@ function refusal(reason: string): LatchkeyError {
 }
 
 function boundaryOf(contentType: string): Uint8Array {
-  if (!contentType.startsWith('multipart/')) throw refusal(`Invalid Content-Type: ${quotable(contentType)}`)
+  if (!contentType.startsWith('multipart/')) throw refusal(`Invalid Content-Type: ${contentType}`)
   if (/[^\0-\x7f]/.test(contentType)) {
-    throw refusal(`Invalid non-ASCII Content-Type in multipart: ${quotable(contentType)}`)
+    throw refusal(`Invalid non-ASCII Content-Type in multipart: ${contentType}`)
   }
   const boundary = parseHeader(contentType).parameters.get('boundary')
   if (boundary === undefined || !/^[ -~]{0,200}[!-~]$/.test(boundary)) {
-    throw refusal(`Invalid boundary in multipart: ${quotable(boundary ?? 'None')}`)
+    throw refusal(`Invalid boundary in multipart: ${boundary ?? 'None'}`)
   }
   return new TextEncoder().encode(`--${boundary}`)
 }
@@ -66,16 +69,20 @@ function boundaryOf(contentType: string): Uint8Array {
  * The bytes between boundaries, and before the first and after the last one: Django looks for fields there as well,
  * and does not ask a boundary to begin a line. One line break before a boundary belongs to it.
  */
-function* parts(body: Uint8Array, boundary: Uint8Array): Generator<Uint8Array> {
+function* parts(
+  body: Uint8Array,
+  boundary: Uint8Array,
+): Generator<{ readonly bytes: Uint8Array; readonly isLast: boolean }> {
   let begin = 0
   for (const at of occurrences(body, boundary)) {
     let end = at
     if (end > begin && body[end - 1] === 0x0a) end--
     if (end > begin && body[end - 1] === 0x0d) end--
-    yield body.subarray(begin, end)
+    const isLast = at + boundary.length === body.length
+    yield { bytes: body.subarray(begin, end), isLast }
     begin = at + boundary.length
   }
-  if (begin < body.length) yield body.subarray(begin)
+  if (begin < body.length) yield { bytes: body.subarray(begin), isLast: true }
 }
 
 /** Where `wanted` occurs, without overlaps. Knuth-Morris-Pratt: linear even for a boundary made to be slow. */
@@ -109,7 +116,7 @@ function readPart(bytes: Uint8Array): Part {
   for (const line of end < 0 ? [] : head.slice(0, end).split('\r\n')) {
     const parsed = parseHeader(line)
     const colon = parsed.value.indexOf(':')
-    if (colon < 0 || /[^\0-\x7f]/.test(parsed.value)) continue
+    if (colon < 0 || /[^\0-\x7f]/.test(parsed.value) || parsed.hasOddNames) continue
     headers.set(parsed.value.slice(0, colon), { ...parsed, value: parsed.value.slice(colon + 1) })
   }
   // An empty file name makes a field, not a file.
@@ -143,7 +150,7 @@ function fieldBytes(part: Part): Uint8Array {
 function uploadedFile(part: Part, charset: Charset): UploadedFile | undefined {
   const name = baseName(dispositionText(part, 'filename', charset) ?? '')
   if (name === undefined) return undefined
-  const bytes = isBase64(part) ? base64Bytes(part.content) : part.content
+  const bytes = isBase64(part) ? base64FileBytes(part.content) : part.content
   if (bytes === null) throw refusal('Could not decode base64 data.')
   return new UploadedFile(name, trimAscii(part.headers.get('content-type')?.value ?? ''), bytes)
 }
@@ -151,5 +158,15 @@ function uploadedFile(part: Part, charset: Charset): UploadedFile | undefined {
 /** The last segment of a path of any system, without characters that cannot be printed. */
 function baseName(path: string): string | undefined {
   const name = (path.split(/[/\\]/).at(-1) ?? '').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '')
-  return name === '' || name === '.' || name === '..' ? undefined : name
+  return name === '' || name === '.' || name === '..' ? undefined : shortened(name)
+}
+
+/** At most 255 characters, of which the extension stays: what file systems take. */
+function shortened(name: string): string {
+  const characters = [...name]
+  if (characters.length <= MAX_FILE_NAME) return name
+  const dot = characters.lastIndexOf('.')
+  const extension = dot > 0 ? characters.slice(dot).slice(0, MAX_FILE_NAME) : []
+  const stem = characters.slice(0, dot > 0 ? dot : undefined).slice(0, MAX_FILE_NAME - extension.length)
+  return [...stem, ...extension].join('')
 }

@@ -36,8 +36,8 @@ describe('parseBody', () => {
     [undefined, ''],
     ['json', 'json'],
     ['application/vnd.api+json', 'application/vnd.api+json'],
-    ['a\r\nb', 'ab'],
-    ['x'.repeat(300), 'x'.repeat(200)],
+    ['a\tb', 'a\tb'],
+    ['x'.repeat(300), 'x'.repeat(300)],
   ])('refuses the type %j by its name', (type, quoted) => {
     expect(parse('x', type)).toBe(`415 Unsupported media type "${quoted}" in request.`)
   })
@@ -221,6 +221,34 @@ describe('multipartParser', () => {
     expect(parse(`${named('dir/..')}${END}`, TYPE)).toEqual({})
   })
 
+  it('keeps a file only when something comes behind it, and when it has a name', () => {
+    const file = part('Content-Disposition: form-data; name="a"; filename="f"', 'x')
+    expect(parse(`${file}${END}`, TYPE)).toHaveProperty('a.name', 'f')
+    expect(parse(`${file}--bound--`, TYPE)).toHaveProperty('a.name', 'f')
+    for (const end of ['', '--bound'])
+      expect(parse(`${field('a', 'text')}${file}${end}`, TYPE)).toEqual({ a: 'text' })
+    for (const name of ['', ' ']) {
+      const nameless = part(`Content-Disposition: form-data; name="${name}"; filename="f"`, 'x')
+      expect(parse(`${nameless}${END}`, TYPE)).toEqual({})
+      expect(parse(`${field(name, 'x')}${END}`, TYPE)).toEqual({ '': 'x' })
+    }
+  })
+
+  it('shortens a file name to 255 characters, and keeps its extension', () => {
+    const named = (name: string) => {
+      const file = part(`Content-Disposition: form-data; name="a"; filename="${name}"`, 'x')
+      return (parse(`${file}${END}`, TYPE) as { a: UploadedFile }).a.name
+    }
+    expect(named(`${'x'.repeat(300)}.txt`)).toBe(`${'x'.repeat(251)}.txt`)
+    expect(named('x'.repeat(300))).toBe('x'.repeat(255))
+    expect(named('x'.repeat(255))).toBe('x'.repeat(255))
+  })
+
+  it('ignores a line of a part with a parameter whose name is not ASCII', () => {
+    const odd = part('Content-Disposition: form-data; name="a"; \xb7x=1', '1')
+    expect(parse(latin1(`${odd}${field('b', '2')}${END}`), TYPE)).toEqual({ b: '2' })
+  })
+
   it('strips field names, reads extended names, and keeps __proto__ harmless', () => {
     const extended = part("Content-Disposition: form-data; name*=utf-8''%C3%BC", '1')
     const data = parse(`${extended}${field(' b ', '2')}${field('__proto__', '3')}${END}`, TYPE) as object
@@ -237,9 +265,12 @@ describe('multipartParser', () => {
       `${part(`Content-Disposition: form-data; name="a"${filename}\r\nContent-Transfer-Encoding: Base64`, content)}${END}`
     expect(parse(encoded('w7w='), TYPE)).toEqual({ a: 'ü' })
     expect(parse(encoded('w7w'), TYPE)).toEqual({ a: 'w7w' })
-    expect(parse(encoded('w7w', '; filename=f'), TYPE)).toBe(
-      '400 Multipart form parse error - Could not decode base64 data.',
-    )
+    for (const wrong of ['w7w', '=', 'YQ==!', '!YQ==']) {
+      expect(parse(encoded(wrong, '; filename=f'), TYPE)).toBe(
+        '400 Multipart form parse error - Could not decode base64 data.',
+      )
+    }
+    expect(parse(encoded('Y Q\n= =', '; filename=f'), TYPE)).toHaveProperty('a.bytes', bytes('a'))
   })
 
   it('ignores parts without a name, or whose headers do not end in 1024 bytes', () => {
@@ -262,7 +293,7 @@ describe('multipartParser', () => {
   it.each([
     ['multipart/form-data', 'Invalid boundary in multipart: None'],
     ['multipart/form-data; boundary=', 'Invalid boundary in multipart: '],
-    [`multipart/form-data; boundary=${'x'.repeat(202)}`, `Invalid boundary in multipart: ${'x'.repeat(200)}`],
+    [`multipart/form-data; boundary=${'x'.repeat(202)}`, `Invalid boundary in multipart: ${'x'.repeat(202)}`],
     [
       'multipart/form-data; boundary=\xfc',
       'Invalid non-ASCII Content-Type in multipart: multipart/form-data; boundary=\xfc',

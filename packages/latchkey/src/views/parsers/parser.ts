@@ -2,7 +2,7 @@
 import { LatchkeyError } from '../../errors.js'
 import { hasMethods, listOf } from '../../options.js'
 import { type Charset, findCharset, UTF_8 } from '../charset.js'
-import { matchesMediaType, parseHeader, parseMediaType, quotable, trimAscii } from '../media-type.js'
+import { matchesMediaType, parseHeader, parseMediaType, trimAscii } from '../media-type.js'
 
 /** Reads bodies of one media type. */
 export interface Parser {
@@ -38,7 +38,7 @@ export function parseBody(
   const parser = selectParser(parsers, contentType)
   if (parser !== undefined) return parser.parse(body, contentType)
   throw new LatchkeyError('unsupported_media_type', {
-    message: `Unsupported media type "${quotable(trimAscii(contentType ?? ''))}" in request.`,
+    message: `Unsupported media type "${trimAscii(contentType ?? '')}" in request.`,
   })
 }
 

@@ -41,6 +41,15 @@ export function base64Bytes(encoded: Uint8Array): Uint8Array | null {
   return count % 4 === 0 ? decoded(digits, count) : null
 }
 
+/** Of a file Django wants whole groups of four, white space not counted. Null for what is not base64. */
+export function base64FileBytes(encoded: Uint8Array): Uint8Array | null {
+  const count = encoded.reduce(
+    (sum, byte) => sum + (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d) ? 0 : 1),
+    0,
+  )
+  return count % 4 === 0 ? base64Bytes(encoded) : null
+}
+
 function decoded(digits: Uint8Array, count: number): Uint8Array {
   const binary = atob(new TextDecoder().decode(digits.subarray(0, count)))
   return Uint8Array.from(binary, (char) => char.charCodeAt(0))

@@ -1,4 +1,5 @@
 /** Renders an answer as JSON, compact or with the caller's `indent`. The first renderer of every view. */
+import { trimPython } from '../../python-text.js'
 import { stringifyJson } from '../json.js'
 import { parseHeader } from '../media-type.js'
 import type { Renderer } from './renderer.js'
@@ -22,7 +23,7 @@ export function jsonText(data: unknown, indent: number): string | null {
 
 /** Python's `int()`: blanks around, a sign, single underscores between digits; anything else is no indent. */
 function indentOf(mediaType: string): number {
-  const text = parseHeader(mediaType).parameters.get('indent')?.trim() ?? ''
+  const text = trimPython(parseHeader(mediaType).parameters.get('indent') ?? '')
   if (!/^[+-]?[0-9]+(?:_[0-9]+)*$/.test(text)) return 0
   return Math.max(0, Math.min(MAX_INDENT, Number(text.replaceAll('_', ''))))
 }
