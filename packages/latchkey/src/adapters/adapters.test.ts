@@ -85,7 +85,7 @@ const ADAPTERS: Record<string, () => Server> = {
       if (path !== '/hello/') app.all(path, express.endpoint(handler))
     }
     app.all('/hello/', express.guard(latchkey, isAuthenticated), (request, response) => {
-      const { user } = request as unknown as { user: { username: string } }
+      const user: { username: string } = Reflect.get(request, 'user')
       response.json({ user: user.username, address: '127.0.0.1' })
     })
     return createServer(app as RequestListener)
@@ -93,7 +93,7 @@ const ADAPTERS: Record<string, () => Server> = {
   fastify: () =>
     fastifyServer((app) => {
       app.all('/hello/', { onRequest: fastify.guard(latchkey, isAuthenticated) }, (request) => {
-        const { user } = request as unknown as { user: { username: string } }
+        const user: { username: string } = Reflect.get(request, 'user')
         return { user: user.username, address: '127.0.0.1' }
       })
     }),
@@ -423,7 +423,7 @@ describe('a request of node:http', () => {
   it('has the host of HTTP/2', async () => {
     const hosts: unknown[] = []
     const server = createHttp2Server((request, response) => {
-      hosts.push(incomingHeader(request as unknown as IncomingMessage, 'host'))
+      hosts.push(Reflect.apply(incomingHeader, undefined, [request, 'host']))
       response.end()
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

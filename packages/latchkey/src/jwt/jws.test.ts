@@ -140,13 +140,8 @@ describe('signJws', () => {
 
   it('refuses to make a token that nobody would accept', () => {
     const tooDeep = JSON.parse(`${'{"a":'.repeat(33)}1${'}'.repeat(33)}`) as JsonObject
-    for (const payload of [
-      [],
-      { id: 2 ** 53 },
-      tooDeep,
-      { a: 'x'.repeat(8192) },
-    ] as unknown as JsonObject[]) {
-      expect(() => signJws(payload, hs256)).toThrow(/^payload: /)
+    for (const payload of [[], { id: 2 ** 53 }, tooDeep, { a: 'x'.repeat(8192) }]) {
+      expect(() => Reflect.apply(signJws, undefined, [payload, hs256])).toThrow(/^payload: /)
     }
   })
 })

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { Keyring } from '../crypto/keyring.js'
+import { memoryStore } from '../stores/memory.js'
 import type { Change, SigningKeyRecord, Store } from '../stores/store.js'
 import { publicJwk } from './jwks.js'
 import { LoadedKeys } from './loaded-keys.js'
@@ -20,20 +21,25 @@ function slowStore() {
   let records: readonly SigningKeyRecord[] = []
   let hear: (change: Change) => void = () => undefined
   const open: Array<() => void> = []
-  const store = {
+  const memory = memoryStore()
+  const store: Store = {
+    ...memory,
     changes: {
+      ...memory.changes,
       subscribe: (listener: typeof hear) => {
         hear = listener
+        return () => undefined
       },
       catchUp: () => undefined,
     },
     keys: {
+      ...memory.keys,
       list: () => {
         const asRead = records
         return new Promise<readonly SigningKeyRecord[]>((resolve) => open.push(() => resolve(asRead)))
       },
     },
-  } as unknown as Store
+  }
   return {
     keys: new LoadedKeys(store, {} as Keyring, { nowMs: () => 0 }),
     hold: (...kids: readonly string[]) => {

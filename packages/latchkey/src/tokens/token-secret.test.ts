@@ -10,7 +10,7 @@ it('is not printed by any of the usual ways, whatever the secret', () => {
       const printed = [
         String(secret),
         `${secret}`,
-        `x${secret as unknown as string}`,
+        'x'.concat(Reflect.apply(String, undefined, [secret])),
         JSON.stringify({ secret }),
         inspect(secret, { depth: 9, showHidden: true }),
         inspect({ nested: [secret] }, { depth: 9 }),

@@ -13,7 +13,7 @@ import { all, any, not } from '../permissions/combine.js'
 import { isAdminUser } from '../permissions/is-admin.js'
 import { isAuthenticated } from '../permissions/is-authenticated.js'
 import { isAuthenticatedOrReadOnly } from '../permissions/is-authenticated-or-read-only.js'
-import { permission } from '../permissions/permission.js'
+import { type Permission, permission } from '../permissions/permission.js'
 import { memoryStore } from '../stores/memory.js'
 import { actingAs } from '../testing/acting-as.js'
 import { type FakeRequestOptions, fakeRequest } from '../testing/fake-request.js'
@@ -183,7 +183,7 @@ describe('apiView', () => {
     ['a text', () => 'no'],
     ['a number', () => 1],
   ])('lets nobody in by a permission that gives %s', async (_what, allows) => {
-    const careless = permission('Careless', allows as unknown as () => boolean)
+    const careless: Permission = Reflect.apply(permission, undefined, ['Careless', allows])
     for (const one of [careless, all(isAuthenticated, careless), any(careless, careless), not(careless)]) {
       const view = apiView({ permissions: [one], get: hello })
       expect((await ask(view, withToken())).status).toBe(500)
