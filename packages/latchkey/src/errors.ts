@@ -36,6 +36,9 @@ export type ErrorCode = keyof typeof ERRORS
 /** Field name -> what is wrong with it; `non_field_errors` for the whole body. DRF's shape of a 400. */
 export type FieldErrors = Readonly<Record<string, readonly string[]>>
 
+/** Several values of one name are several lines: `Set-Cookie`. */
+export type ErrorHeaders = Readonly<Record<string, string | readonly string[]>>
+
 export interface LatchkeyErrorOptions {
   /** Public: goes into the body. Default: the table's message. */
   readonly message?: string
@@ -47,6 +50,8 @@ export interface LatchkeyErrorOptions {
   readonly retryAfterSeconds?: number
   /** Public: parameters that `WWW-Authenticate` has behind the scheme, such as `error="insufficient_scope"`. */
   readonly challengeParameters?: string
+  /** Public: further headers of the answer. */
+  readonly headers?: ErrorHeaders
   /** Internal: for logs and the CLI, never in a response. */
   readonly detail?: string
   readonly cause?: unknown
@@ -64,6 +69,7 @@ export class LatchkeyError extends Error {
   readonly extra: Readonly<Record<string, unknown>> | undefined
   readonly retryAfterSeconds: number | undefined
   readonly challengeParameters: string | undefined
+  readonly headers: ErrorHeaders | undefined
   readonly detail: string | undefined
 
   constructor(code: ErrorCode, options: LatchkeyErrorOptions = {}) {
@@ -78,6 +84,7 @@ export class LatchkeyError extends Error {
     this.extra = options.extra
     this.retryAfterSeconds = options.retryAfterSeconds
     this.challengeParameters = options.challengeParameters
+    this.headers = options.headers
     this.detail = options.detail
   }
 }

@@ -7,7 +7,7 @@ import { type GuardPolicy, runGuard } from './guard.js'
 import type { Identity } from './identity.js'
 import type { HttpRequest, HttpResponse } from './request.js'
 import type { Services } from './services.js'
-import { type ErrorListener, errorAnswer } from './views/error-answer.js'
+import { type ErrorContext, errorAnswer } from './views/error-answer.js'
 import { type Parser, parseBody } from './views/parsers/parser.js'
 
 /** Either who asks, and they may; or the answer that says no. */
@@ -20,11 +20,10 @@ export type Gate<I extends Identity = Identity> = (
   request: HttpRequest,
 ) => GateOutcome<I> | Promise<GateOutcome<I>>
 
-export interface GateContext {
+export interface GateContext extends ErrorContext {
   readonly services: Services
   readonly parsers: readonly Parser[]
   readonly maxBodyBytes: number
-  readonly onError: ErrorListener
 }
 
 /** Builds a gate. Refusals are JSON, in DRF's words. */
@@ -39,7 +38,7 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   }
   const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
   const refuse = (request: ApiRequest, error: unknown): GateOutcome => {
-    const { data, status, headers } = errorAnswer(error, policy, request, context.onError)
+    const { data, status, headers } = errorAnswer(error, policy, request, context)
     const lines: Array<readonly [string, string]> = [['Content-Type', 'application/json']]
     for (const [name, value] of Object.entries(headers)) lines.push([name, String(value)])
     if (request.vary.length > 0) lines.push(['Vary', request.vary.join(', ')])

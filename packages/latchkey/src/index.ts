@@ -139,7 +139,7 @@ export type { Credentials, LoginOptions, LoginService } from './users/login-serv
 export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
 export { normalizeUsername, usernameErrors } from './users/username.js'
 export { apiView, type MethodName } from './views/api-view.js'
-export type { ErrorListener } from './views/error-answer.js'
+export type { ErrorListener, ExceptionHandler } from './views/error-answer.js'
 export { charField, type Fields, validateFields } from './views/fields.js'
 export { formParser } from './views/parsers/form.js'
 export { type JsonParserOptions, jsonParser } from './views/parsers/json.js'

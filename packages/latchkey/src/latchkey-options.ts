@@ -24,7 +24,7 @@ import type { SessionOptions } from './sessions/session-service.js'
 import type { CounterStore, Store, UserSource } from './stores/store.js'
 import type { Throttle } from './throttles/throttle.js'
 import type { TokenPolicy } from './tokens/token-policy.js'
-import type { ErrorListener } from './views/error-answer.js'
+import type { ErrorListener, ExceptionHandler } from './views/error-answer.js'
 import type { Parser } from './views/parsers/parser.js'
 import type { Renderer } from './views/renderers/renderer.js'
 import { ROUTE_RULES } from './views/view.js'
@@ -75,6 +75,8 @@ export interface LatchkeyOptions {
   readonly clock?: Clock
   /** Told about every 5xx, and when `onEvent` failed. Default writes one line to stderr. */
   readonly onError?: ErrorListener
+  /** DRF's EXCEPTION_HANDLER: the last word on how an error is answered, in views and guards. Default is DRF's shape. */
+  readonly exceptionHandler?: ExceptionHandler
   /**
    * Told about logins, logouts and tokens that ended, while the request waits: keep it short. What it throws goes to
    * `onError` and breaks nothing.
@@ -103,5 +105,6 @@ export const LATCHKEY_RULES: Rules<LatchkeyOptions> = Object.freeze({
   cacheEntries: wholeNumber(0),
   clock: having('a clock: { nowMs: () => … }', 'nowMs'),
   onError: FUNCTION,
+  exceptionHandler: FUNCTION,
   onEvent: FUNCTION,
 })

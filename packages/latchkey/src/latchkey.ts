@@ -138,6 +138,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   // Without `jwt` here, another program on this store may have issued some.
   const endJwts = (id: UserId) =>
     services.jwts?.revokeUser(id) ?? store.jwts.revokeUser(id, new Date(clock.nowMs()))
+  const context = { services, onError, exceptionHandler: options.exceptionHandler }
   const handler = (view: View): Handler => {
     checkValue('view', view, VIEW)
     const policy: CompletePolicy = {
@@ -145,7 +146,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       ...view.policy,
       renderers: renderersOf(view.policy.renderers, defaults),
     }
-    return (request, route = {}) => dispatch(view, policy, request, route, { services, onError })
+    return (request, route = {}) => dispatch(view, policy, request, route, context)
   }
   return Object.freeze({
     ...services,
@@ -168,7 +169,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       const policy =
         permissions === undefined ? defaults : { ...defaults, permissions: Object.freeze([...permissions]) }
       // The guard checks the permissions that `IdentityBehind` is computed from.
-      return createGate(policy, { ...defaults, services, onError }) as Gate<IdentityBehind<P>>
+      return createGate(policy, { ...defaults, ...context }) as Gate<IdentityBehind<P>>
     },
     close: async () => {
       // A store that is in trouble is closed all the same; what was counted in the last seconds is then lost.

@@ -10,3 +10,15 @@ export function trimPython(text: string): string {
   while (end > begin && PYTHON_BLANK.test(text.charAt(end - 1))) end--
   return text.slice(begin, end)
 }
+
+/** Without ASCII blanks at both ends: `bytes.strip`. `String.prototype.trim` would also take U+00A0, which may be half a character. */
+export function trimAscii(text: string): string {
+  let [begin, end] = [0, text.length]
+  while (begin < end && isAsciiBlank(text.charCodeAt(begin))) begin++
+  while (end > begin && isAsciiBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(begin, end)
+}
+
+function isAsciiBlank(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d)
+}

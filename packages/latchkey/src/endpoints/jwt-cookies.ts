@@ -9,7 +9,6 @@ import type { JwtService, RefreshedJwts } from '../jwt/jwt-service.js'
 import { type CookieOptions, serializeCookie } from '../sessions/cookies.js'
 import { newCsrfToken } from '../sessions/csrf.js'
 import type { SessionService } from '../sessions/session-service.js'
-import { errorAnswer } from '../views/error-answer.js'
 import { type ApiResponse, response } from '../views/response.js'
 
 interface CookieContext {
@@ -28,8 +27,8 @@ export function loggedIn(context: CookieContext, tokens: RefreshedJwts, data: ob
 }
 
 /** Renews the cookies from the refresh cookie, by the rules of the body form. */
-export function refreshCookies(request: ApiRequest, context: CookieContext, challenge: string) {
-  return withRefreshCookie(request, context, challenge, async (token) => {
+export function refreshCookies(request: ApiRequest, context: CookieContext) {
+  return withRefreshCookie(request, context, async (token) => {
     const tokens = await context.jwts.refresh(token, { address: request.address })
     const csrfToken = request.cookie(context.sessions.csrfCookieName) ?? newCsrfToken()
     return response({}, { headers: { 'Set-Cookie': tokenCookies(context, tokens, csrfToken) } })
@@ -37,8 +36,8 @@ export function refreshCookies(request: ApiRequest, context: CookieContext, chal
 }
 
 /** Logs a browser out: both tokens have ended, and their cookies are gone. */
-export function endCookies(request: ApiRequest, context: CookieContext, challenge: string) {
-  return withRefreshCookie(request, context, challenge, async (token) => {
+export function endCookies(request: ApiRequest, context: CookieContext) {
+  return withRefreshCookie(request, context, async (token) => {
     const { jwts } = context
     await endAccess(jwts, request.cookie(jwts.options.cookies.accessName))
     await jwts.blacklist(token, { address: request.address })
@@ -53,7 +52,6 @@ export function endCookies(request: ApiRequest, context: CookieContext, challeng
 async function withRefreshCookie(
   request: ApiRequest,
   context: CookieContext,
-  challenge: string,
   use: (token: string) => Promise<ApiResponse>,
 ): Promise<ApiResponse> {
   const { jwts, sessions } = context
@@ -64,8 +62,13 @@ async function withRefreshCookie(
     return await use(token)
   } catch (error) {
     if (!isLatchkeyError(error, 'authentication_failed')) throw error
-    const { data, status, headers } = errorAnswer(error, { authentication: [], challenge }, request, () => {})
-    return response(data, { status, headers: { ...headers, 'Set-Cookie': clearedCookies(jwts) } })
+    const { code, publicMessage: message, extra } = error
+    throw new LatchkeyError(code, {
+      message,
+      ...(extra && { extra }),
+      headers: { 'Set-Cookie': clearedCookies(jwts) },
+      cause: error,
+    })
   }
 }
 

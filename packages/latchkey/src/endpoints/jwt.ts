@@ -165,9 +165,9 @@ function tokenView<F extends Fields>(
 function cookieView(
   name: string,
   options: JwtEndpointOptions,
-  post: (request: ApiRequest, context: JwtContext, challenge: string) => Promise<ApiResponse>,
+  post: (request: ApiRequest, context: JwtContext) => Promise<ApiResponse>,
 ): View {
-  return jwtView(name, options, undefined, (request, context) => post(request, context, challengeOf(options)))
+  return jwtView(name, options, undefined, post)
 }
 
 function jwtView(

@@ -28,7 +28,10 @@ it.each([
   // One character per byte, and they are UTF-8.
   ['a=\xc3\xa9', [['a', 'é']]],
   ['a=b\xa0', [['a', 'b\ufffd']]],
-  ['\xc2\xa0a=b\xe3\x80\x80', [['a', 'b']]],
+  ['a=\xc2\xa0b\xe3\x80\x80', [['a', 'b']]],
+  // A browser takes such a name from any neighbour, whatever stands behind the blank.
+  ['\xc2\xa0__Host-a=b', [['\xa0__Host-a', 'b']]],
+  ['\x85__Host-a\xe2\x80\x83=b', [['\ufffd__Host-a\u2003', 'b']]],
   ['a=b\xc2\x85', [['a', 'b']]],
   ['a=b\xef\xbb\xbf', [['a', 'b\ufeff']]],
 ])('reads %j as Django does', (header, expected) => {

@@ -1,5 +1,5 @@
 /** Cookies in and out: Django's lenient reading, RFC 6265's writing. A leaf of `sessions/`. */
-import { trimPython } from '../python-text.js'
+import { trimAscii, trimPython } from '../python-text.js'
 
 /**
  * A `Cookie` header as Django reads it: the last of equal names wins, quotes are taken off, anything else is kept.
@@ -10,7 +10,9 @@ export function parseCookies(header: string | undefined): ReadonlyMap<string, st
   if (header === undefined) return cookies
   for (const chunk of Buffer.from(header, 'latin1').toString('utf8').split(';')) {
     const equals = chunk.indexOf('=')
-    const name = equals < 0 ? '' : trimPython(chunk.slice(0, equals))
+    // Django also takes away blanks of Unicode, which browsers keep: a neighbour could set a cookie that begins with one,
+    // and have it read as ours with its `__Host-`.
+    const name = equals < 0 ? '' : trimAscii(chunk.slice(0, equals))
     const value = trimPython(equals < 0 ? chunk : chunk.slice(equals + 1))
     if (name !== '' || value !== '') cookies.set(name, unquote(value))
   }

@@ -7,7 +7,7 @@ import { LatchkeyError } from '../errors.js'
 import { runGuard } from '../guard.js'
 import type { HttpRequest, HttpResponse, RouteMatch } from '../request.js'
 import type { Services } from '../services.js'
-import { type ErrorListener, errorAnswer } from './error-answer.js'
+import { type ErrorContext, errorAnswer } from './error-answer.js'
 import { viewMetadata } from './metadata.js'
 import { requestedFormat, selectRenderer } from './negotiation.js'
 import { parseBody } from './parsers/parser.js'
@@ -15,9 +15,8 @@ import type { Renderer } from './renderers/renderer.js'
 import { ApiResponse } from './response.js'
 import type { CompletePolicy, View } from './view.js'
 
-export interface DispatchContext {
+export interface DispatchContext extends ErrorContext {
   readonly services: Services
-  readonly onError: ErrorListener
 }
 
 /** The longest query that is looked at; a longer one is refused before anything is done with it. */
@@ -49,12 +48,13 @@ export async function dispatch(
     })
     answer = await run(view, policy, request, context.services)
   } catch (error) {
-    answer = errorAnswer(error, policy, request, context.onError)
+    answer = errorAnswer(error, policy, request, context)
   }
   try {
     return render(answer, view, policy, request, accepted)
   } catch (error) {
-    const failed = errorAnswer(error, policy, request, context.onError)
+    // By its own words only: what could not be rendered may have been the handler's.
+    const failed = errorAnswer(error, policy, request, { onError: context.onError })
     return render(failed, view, policy, request, { renderer: fallback, mediaType: fallback.mediaType })
   }
 }

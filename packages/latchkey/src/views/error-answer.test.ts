@@ -1,11 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { createLatchkey } from '../latchkey.js'
+import { isLatchkeyError } from '../errors.js'
+import { createLatchkey, type Latchkey } from '../latchkey.js'
 import { allowAny } from '../permissions/allow-any.js'
 import { memoryStore } from '../stores/memory.js'
 import { fakeRequest } from '../testing/fake-request.js'
 import { apiView } from './api-view.js'
-import { type ErrorListener, safeListener } from './error-answer.js'
+import { type ErrorListener, type ExceptionHandler, safeListener } from './error-answer.js'
+import { response } from './response.js'
 
 const failed = new Error('the listener failed')
 const LISTENERS: Readonly<Record<string, ErrorListener>> = {
@@ -40,4 +42,36 @@ it.each(Object.entries(LISTENERS))('gate and view answer 500 when onError %s', a
   const view = apiView({ permissions: [allowAny], authentication: [], get: broken })
   expect(await latchkey.handler(view)(fakeRequest())).toMatchObject({ status: 500 })
   await setImmediate()
+})
+
+it('lets an app reshape the answer to an error, and keeps the usual one where it fails', async () => {
+  const told: unknown[] = []
+  const build = (exceptionHandler: ExceptionHandler) =>
+    createLatchkey({
+      store: memoryStore(),
+      secret: 'a secret of at least thirty-two characters',
+      onError: (error) => told.push(error),
+      exceptionHandler,
+    })
+  const ask = async (latchkey: Latchkey) => {
+    const closed = await latchkey.handler(apiView({ get: () => ({}) }))(fakeRequest())
+    const { refusal } = await latchkey.gate()(fakeRequest())
+    return [closed, refusal].map((answer) => [answer?.status, answer?.body, new Map(answer?.headers)])
+  }
+  const reshaping = build((error, usual, { method, path }) => {
+    const code = isLatchkeyError(error) ? error.code : 'unknown'
+    return response({ error: { code, method, path } }, { ...usual, status: usual.status + 1 })
+  })
+  for (const [status, body, headers] of await ask(reshaping)) {
+    expect([status, body]).toEqual([402, '{"error":{"code":"not_authenticated","method":"GET","path":"/"}}'])
+    expect(headers).toContainEqual(['WWW-Authenticate', 'Token'])
+  }
+  const crash = () => {
+    throw failed
+  }
+  for (const careless of [crash, () => undefined, async () => response({})]) {
+    for (const [status, body] of await ask(Reflect.apply(build, undefined, [careless])))
+      expect([status, body]).toEqual([401, '{"detail":"Authentication credentials were not provided."}'])
+  }
+  expect(told).toHaveLength(6)
 })

@@ -22,8 +22,43 @@ export function safeListener(listener: ErrorListener, onTrouble: ErrorListener):
   }
 }
 
-/** DRF's `exception_handler`: `{"detail": …}` or field errors, with `WWW-Authenticate` or `Retry-After`. */
+/**
+ * An app's say in how errors are answered: DRF's EXCEPTION_HANDLER. It gets what was thrown and the usual answer, and
+ * returns the one to send. A guard still refuses, whatever the answer says.
+ */
+export type ExceptionHandler = (
+  error: unknown,
+  usual: ApiResponse,
+  request: { readonly method: string; readonly path: string },
+) => ApiResponse
+
+/** Who has a part in answering errors. */
+export interface ErrorContext {
+  readonly onError: ErrorListener
+  readonly exceptionHandler?: ExceptionHandler | undefined
+}
+
+/** What is sent for an error. A handler that fails, or gives no answer, changes nothing, and `onError` is told. */
 export function errorAnswer(
+  error: unknown,
+  policy: Pick<GuardPolicy, 'authentication' | 'challenge'>,
+  request: { readonly method: string; readonly path: string },
+  { onError, exceptionHandler }: ErrorContext,
+): ApiResponse {
+  const usual = usualAnswer(error, policy, request, onError)
+  if (exceptionHandler === undefined) return usual
+  try {
+    const own: unknown = exceptionHandler(error, usual, request)
+    if (own instanceof ApiResponse) return own
+    throw new TypeError('exceptionHandler: must return what response() does')
+  } catch (trouble) {
+    onError(trouble, request)
+    return usual
+  }
+}
+
+/** DRF's `exception_handler`: `{"detail": …}` or field errors, with `WWW-Authenticate` or `Retry-After`. */
+function usualAnswer(
   error: unknown,
   policy: Pick<GuardPolicy, 'authentication' | 'challenge'>,
   request: { readonly method: string; readonly path: string },
@@ -37,6 +72,7 @@ export function errorAnswer(
   return new ApiResponse(refusal.fields ?? { detail, ...refusal.extra }, {
     status,
     headers: {
+      ...refusal.headers,
       ...(challenge === null ? {} : { 'WWW-Authenticate': challenge }),
       ...(refusal.retryAfterSeconds === undefined
         ? {}

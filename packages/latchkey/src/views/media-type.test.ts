@@ -1,12 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  matchesMediaType,
-  mediaTypePrecedence,
-  parseHeader,
-  parseMediaType,
-  trimAscii,
-} from './media-type.js'
+import { trimAscii } from '../python-text.js'
+import { matchesMediaType, mediaTypePrecedence, parseHeader, parseMediaType } from './media-type.js'
 
 describe('parseHeader', () => {
   it('reads the value in lower case and parameters with and without quotes', () => {

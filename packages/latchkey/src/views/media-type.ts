@@ -1,4 +1,5 @@
 /** Media types and header parameters as Django and DRF read them. Negotiation, parsers and renderers build on it. */
+import { trimAscii } from '../python-text.js'
 import { findCharset, percentDecode, UTF_8 } from './charset.js'
 
 /** A header value and its parameters: `form-data; name="a"`. Text is one character per byte, unless `extended`. */
@@ -72,18 +73,6 @@ function extendedValue(raw: string): string | null | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Without ASCII blanks at both ends. `String.prototype.trim` would also take U+00A0, which may be half a character. */
-export function trimAscii(text: string): string {
-  let [begin, end] = [0, text.length]
-  while (begin < end && isAsciiBlank(text.charCodeAt(begin))) begin++
-  while (end > begin && isAsciiBlank(text.charCodeAt(end - 1))) end--
-  return text.slice(begin, end)
-}
-
-function isAsciiBlank(code: number): boolean {
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d)
 }
 
 /** `type/subtype; parameters`, either part possibly `*`. */

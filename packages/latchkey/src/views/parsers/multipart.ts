@@ -2,9 +2,11 @@
  * The parser of `multipart/form-data`, part for part as Django reads it, so that no other reader of the same request
  * sees other fields. One of a view's parsers.
  */
+
 import { LatchkeyError } from '../../errors.js'
+import { trimAscii } from '../../python-text.js'
 import { type Charset, latin1Text } from '../charset.js'
-import { type ParsedHeader, parseHeader, trimAscii } from '../media-type.js'
+import { type ParsedHeader, parseHeader } from '../media-type.js'
 import { setOwn } from '../own-property.js'
 import { MAX_FORM_FIELDS } from './form.js'
 import { bodyCharset, type Parser } from './parser.js'

@@ -1,8 +1,10 @@
 /** What a parser is, and which one reads a body by its `Content-Type`. A view's handler calls `parseBody`, lazily. */
+
 import { LatchkeyError } from '../../errors.js'
 import { hasMethods, listOf } from '../../options.js'
+import { trimAscii } from '../../python-text.js'
 import { type Charset, findCharset, UTF_8 } from '../charset.js'
-import { matchesMediaType, parseHeader, parseMediaType, trimAscii } from '../media-type.js'
+import { matchesMediaType, parseHeader, parseMediaType } from '../media-type.js'
 
 /** Reads bodies of one media type. */
 export interface Parser {
