@@ -136,7 +136,12 @@ export { TokenSecret } from './tokens/token-secret.js'
 export type { IssuedToken, TokenPage, TokenService } from './tokens/token-service.js'
 export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
-export type { CreateUserOptions, SetPasswordOptions, UserService } from './users/user-service.js'
+export {
+  type CreateUserOptions,
+  emailErrors,
+  type SetPasswordOptions,
+  type UserService,
+} from './users/user-service.js'
 export { normalizeUsername, usernameErrors } from './users/username.js'
 export { apiView, type MethodName } from './views/api-view.js'
 export type { ErrorListener, ExceptionHandler } from './views/error-answer.js'

@@ -18,6 +18,8 @@ export class FakeTerminal {
     const answer = () => {
       const next = left.shift()
       if (next === undefined) return void this.#stdin.end()
+      // A terminal that is not raw makes a signal of Ctrl-C.
+      if (!this.isRaw && next === '\u0003') return void process.emit('SIGINT')
       if (!this.isRaw) this.echoed += next
       this.#stdin.write(next)
     }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -101,6 +102,46 @@ describe('latchkey serve', () => {
     expect(latchkey(['secret', 'rotate', '--no-new', '--drop-old']).status).toBe(0)
     expect(await obtainToken(url)).toBe(token)
     expect(await hello(url, token)).toBe(200)
+  })
+
+  it('goes on when nobody can read what it prints any more', async () => {
+    writeFileSync(
+      join(folder, 'urls.mjs'),
+      `export const urlpatterns = [
+        { route: '/boom/', view: async () => { console.log('on stdout'); console.error('on stderr'); return { status: 503, headers: [], body: null } } },
+      ]`,
+    )
+    const { child, url } = await serve('serve', '0', '--urls', 'urls.mjs')
+    child.stdout?.destroy()
+    child.stderr?.destroy()
+    for (let count = 0; count < 3; count += 1) expect((await fetch(`${url}/boom/`)).status).toBe(503)
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    expect([child.exitCode, child.signalCode]).toEqual([0, null])
+  })
+
+  it('cuts nobody off at SIGTERM who is just asking on a connection that is kept', async () => {
+    const { child, url } = await serve('serve', '0')
+    const token = await obtainToken(url)
+    const statuses: number[] = []
+    let isStopping = false
+    const ask = (agent: Agent) =>
+      new Promise<boolean>((resolve, reject) => {
+        const headers = { Authorization: `Token ${token}` }
+        get(`${url}/hello/`, { agent, headers }, (answer) => {
+          statuses.push(answer.statusCode ?? 0)
+          answer.resume().on('end', () => resolve(answer.headers.connection !== 'close'))
+        }).on('error', reject)
+      })
+    const clients = Array.from({ length: 8 }, async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      while (await ask(agent)) if (statuses.length > 100 && !isStopping) isStopping = child.kill('SIGTERM')
+      agent.destroy()
+    })
+    await Promise.all(clients)
+    expect(new Set(statuses)).toEqual(new Set([200]))
+    if (child.exitCode === null) await once(child, 'exit')
+    expect(child.exitCode).toBe(0)
   })
 
   it('refuses a token from the moment the command line has revoked it', async () => {

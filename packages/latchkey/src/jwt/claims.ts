@@ -57,7 +57,9 @@ export function checkClaims(payload: JsonObject, rules: ClaimRules): ClaimsResul
   const nbf = timeOr(-Infinity, payload, 'nbf')
   const exp = timeOr(Infinity, payload, 'exp')
   const latest = rules.nowSeconds + rules.leewaySeconds
-  if (!(iat <= latest && Math.trunc(nbf) <= latest) || Number.isNaN(exp)) return 'invalid'
+  // PyJWT compares `iat` as it is with the whole second.
+  const isIssued = iat <= Math.floor(rules.nowSeconds) + rules.leewaySeconds
+  if (!(isIssued && Math.trunc(nbf) <= latest) || Number.isNaN(exp)) return 'invalid'
   if (Math.trunc(exp) <= rules.nowSeconds - rules.leewaySeconds) return 'expired'
   return isFrom(payload, rules.issuer) && isFor(payload, rules.audience) ? 'ok' : 'invalid'
 }
@@ -75,10 +77,18 @@ export function checkExpiry(payload: JsonObject, claim: string, times: ClaimTime
   return seconds > times.nowSeconds - times.leewaySeconds ? undefined : 'expiry_passed'
 }
 
-/** The id must be there, whatever it is: null and numbers pass as they do in simplejwt. `claim` null: not looked at. */
+/**
+ * The id must be there, whatever it is: null and numbers pass as they do in simplejwt. A text with half a surrogate does
+ * not: stores keep another one in its place. `claim` null: not looked at.
+ */
 export function checkJti(payload: JsonObject, claim: string | null): ClaimFault | undefined {
-  return claim === null || Object.hasOwn(payload, claim) ? undefined : 'no_jti'
+  if (claim === null) return undefined
+  if (!Object.hasOwn(payload, claim)) return 'no_jti'
+  const jti = payload[claim]
+  return typeof jti === 'string' && HALF_SURROGATE.test(jti) ? 'invalid' : undefined
 }
+
+const HALF_SURROGATE = /\p{Surrogate}/u
 
 /** The token must be of this type. `claim` null: not looked at. */
 export function checkTokenType(

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.js'
 import type { User, UserId } from '../identity.js'
+import { trimPython } from '../python-text.js'
 import type { NewJwtRecord } from '../stores/store.js'
 import { numericDate } from './claims.js'
 import type { JsonObject } from './json-object.js'
@@ -101,7 +102,8 @@ export class JwtPayloads {
     if (typeof claim !== 'number' && typeof claim !== 'string') return null
     if (!this.#areOwnUsers) return claim
     if (typeof claim === 'number') return Math.trunc(claim)
-    return /^\s*[+-]?\d{1,15}\s*$/.test(claim) ? Number(claim) : null
+    const digits = trimPython(claim)
+    return /^[+-]?\d{1,15}$/.test(digits) ? Number(digits) : null
   }
 
   /**

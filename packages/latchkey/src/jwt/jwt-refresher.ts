@@ -39,10 +39,12 @@ export class JwtRefresher {
     const { options, payloads, verifier } = this.#context
     // An exchanged token is judged by `rotate`: within the grace it is as good as its successor.
     const mayHaveEnded = options.blacklistAfterRotation
-    const { claims, notBefore } = await verifier.verifyType(token, 'refresh', { mayHaveEnded })
-    await verifier.requireUser(claims)
+    const { claims, notBefore, hasEnded } = await verifier.verifyType(token, 'refresh', { mayHaveEnded })
+    if (!hasEnded) await verifier.requireUser(claims)
     const access = payloads.accessFrom(claims)
     const refresh = options.rotateRefresh ? await this.#rotate(claims, address) : null
+    // That it has ended, and that it was used again, is found out whoever its user is by now.
+    if (hasEnded) await verifier.requireUser(claims)
     if (refresh !== null && !options.blacklistAfterRotation) {
       // Whatever was revoked until then, the token that was presented has outlived.
       const sinceMs = (notBefore?.getTime() ?? 0) + 1

@@ -4,7 +4,7 @@ import { memoryStore } from '../stores/memory.js'
 import type { Store } from '../stores/store.js'
 import { fixedClock } from '../testing/fixed-clock.js'
 import { toUser } from '../users/user.js'
-import { verifyJws } from './jws.js'
+import { signJws, verifyJws } from './jws.js'
 import type { JwtOptions } from './jwt-options.js'
 import { JwtService } from './jwt-service.js'
 import { signingKey } from './signing-key.js'
@@ -189,6 +189,30 @@ describe('JwtService', () => {
       expect(() => service({ accessTtlSeconds: -1 })).toThrow(/^jwt.accessTtlSeconds:/)
       expect(() => service({ jtiClaim: '' })).toThrow(/^jwt.jtiClaim:/)
     })
+  })
+
+  it('tells a blacklisted token as such, whoever its user is by now, and as each type would', async () => {
+    const jwts = service({ rotateRefresh: true, blacklistAfterRotation: true, refreshGraceSeconds: 0 })
+    const { refresh } = await jwts.issuePair(user)
+    await jwts.refresh(refresh)
+    await store.users.update(1, { isActive: false })
+    await expect(jwts.refresh(refresh)).rejects.toMatchObject(refusal('Token is blacklisted'))
+    const said = async (types: readonly ('access' | 'sliding')[]) => {
+      const error: unknown = await Promise.resolve(jwts.authenticate(refresh, types)).catch(
+        (thrown) => thrown,
+      )
+      const { messages } = (error as { extra: { messages: Array<{ message: string }> } }).extra
+      return messages.map(({ message }) => message)
+    }
+    expect(await said(['access', 'sliding'])).toEqual(['Token has wrong type', 'Token is blacklisted'])
+  })
+
+  it('reads a user id as Python does: blanks around it, and a byte order mark is none', async () => {
+    const jwts = service()
+    const { access } = await jwts.issuePair(user)
+    const named = (user_id: string) => signJws({ ...claimsOf(access), user_id }, key)
+    expect(await who(jwts, named(' 1\u0085'))).toBe('vitor')
+    expect(await who(jwts, named('\ufeff1'))).toMatchObject({ publicMessage: 'User not found' })
   })
 
   it('blacklists once, and verify refuses what was blacklisted', async () => {

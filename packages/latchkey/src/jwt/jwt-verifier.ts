@@ -8,7 +8,7 @@ import { isLatchkeyError, type LatchkeyError } from '../errors.js'
 import type { Identity, User, UserId } from '../identity.js'
 import type { JwtState, Store, UserRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
-import { checkClaims, checkExpiry, checkJti, checkTokenType } from './claims.js'
+import { checkClaims, checkExpiry, checkJti, checkTokenType, claimMessage } from './claims.js'
 import { frozen } from './json-object.js'
 import { JwsError } from './jws.js'
 import { JwtCache } from './jwt-cache.js'
@@ -41,6 +41,8 @@ export type JwtUserOrigin = 'stored' | 'claimed'
 /** A token that is good, and since when tokens of its user count. */
 export interface VerifiedJwt extends Pick<JwtState, 'notBefore'> {
   readonly claims: JwtClaims
+  /** True: it was revoked or exchanged, and the caller asked to be told so. */
+  readonly hasEnded: boolean
 }
 
 export class JwtVerifier {
@@ -69,7 +71,7 @@ export class JwtVerifier {
     const claims = decoded instanceof Promise ? await decoded : decoded
     const state = await this.#stateOf(claims)
     this.#requireGood(claims, state, mayHaveEnded)
-    return { claims, notBefore: state.notBefore }
+    return { claims, notBefore: state.notBefore, hasEnded: state.known === 'ended' }
   }
 
   /** As `verify`, and of this type. */
@@ -132,16 +134,15 @@ export class JwtVerifier {
     key: string,
   ): Promise<Identity<JwtClaims>> {
     const epoch = this.#cache?.epoch ?? 0
-    let claims: JwtClaims
+    let claims: JwtClaims | undefined
     try {
       // As `verify` does it, without a promise of its own.
       const decoded = this.#decode(token)
       claims = decoded instanceof Promise ? await decoded : decoded
       this.#requireGood(claims, await this.#stateOf(claims), false)
     } catch (error) {
-      // What has nothing to do with the type is what each type says.
       if (!isLatchkeyError(error, 'authentication_failed')) throw error
-      throw refusedByAll(types.map((type) => [type, error] as const))
+      throw refusedByAll(types.map((type) => [type, this.#saidBy(type, error, claims)] as const))
     }
     this.#requireOneOf(types, claims)
     const user = origin === 'stored' ? await this.#storedUser(claims) : this.#claimedUser(claims)
@@ -153,6 +154,17 @@ export class JwtVerifier {
       this.#cache.set(key, identity, Number(claims.exp), names, epoch)
     }
     return identity
+  }
+
+  /**
+   * What has nothing to do with the type is what each type says. But simplejwt's access tokens know no blacklist, and
+   * find fault with the type of what is on it.
+   */
+  #saidBy(type: JwtType, error: LatchkeyError, claims: JwtClaims | undefined): LatchkeyError {
+    if (type !== 'access' || claims === undefined || error.publicMessage !== claimMessage('blacklisted'))
+      return error
+    const fault = checkTokenType(claims, this.#options.tokenTypeClaim, type)
+    return fault === undefined ? error : refused(fault)
   }
 
   /** simplejwt's AUTH_TOKEN_CLASSES: the refusal tells what each of them said. */

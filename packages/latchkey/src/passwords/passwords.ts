@@ -67,8 +67,8 @@ export interface PasswordCheck {
 
 export interface Passwords {
   /**
-   * A stored string for a new password. Rules are not applied (see `validate`), but one: at most 4096 characters.
-   * @throws LatchkeyError `invalid` (field `password`) above that, `busy` when the queue is full.
+   * A stored string for a new password. Rules are not applied (see `validate`), but two: at most 4096 characters, and no
+   * null character. @throws LatchkeyError `invalid` (field `password`) for what breaks them, `busy` when the queue is full.
    */
   hash(password: string): Promise<string>
   /** `!` and 40 random characters: a stored string that no password fits. */
@@ -93,6 +93,9 @@ export interface Passwords {
  * counted at a time, and so throttle right passwords sooner.
  */
 const JOBS_AHEAD = 1
+
+/** In the words of the login's field. */
+const NULL_CHARACTER = 'Null characters are not allowed.'
 
 const isHasher = hasMethods('recognises', 'hash', 'verify')
 
@@ -159,7 +162,8 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
 
   return {
     hash(password) {
-      const refusal = tooLong(password, { username: '' })
+      // No form takes it, so nobody could log in.
+      const refusal = password.includes('\0') ? NULL_CHARACTER : tooLong(password, { username: '' })
       if (refusal !== null) {
         return Promise.reject(new LatchkeyError('invalid', { fields: { password: [refusal] } }))
       }

@@ -199,7 +199,7 @@ function publicOrNull(record: UserRecord | null): User | null {
 }
 
 /** Only what no mail system takes is refused; whether an address works, a mail to it tells. */
-function emailErrors(email: string): readonly string[] {
+export function emailErrors(email: string): readonly string[] {
   return email === '' || (email.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(email))
     ? []
     : ['Enter a valid email address.']

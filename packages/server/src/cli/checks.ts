@@ -2,11 +2,20 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import { AUTHTOKEN, LatchkeyError } from 'latchkey'
+import { AUTHTOKEN, createLatchkey, LatchkeyError, memoryStore } from 'latchkey'
 import { nearest } from '../settings/nearest.js'
+import { newSecret } from '../settings/secret-file.js'
 import { SETTING_KEYS, SETTINGS } from '../settings/settings.js'
 import { SettingsError } from '../settings/settings-error.js'
-import { defaultSecretFile, findSecret, open, openStore, requireMigrated } from './open.js'
+import {
+  findSecret,
+  open,
+  openStore,
+  optionsOf,
+  refuseLostSecret,
+  requireMigrated,
+  willMakeSecret,
+} from './open.js'
 import { CommandError, type Io } from './output.js'
 import { redisTrouble } from './redis.js'
 import { type LoadedSettings, loadSettings } from './session.js'
@@ -66,6 +75,7 @@ export const CHECKS: readonly Check[] = Object.freeze([
     redisProblem,
     'start it, or unset LATCHKEY_REDIS: as it is, logins that are counted get 503',
   ),
+  check('E009', 'error', optionsProblem, 'each option is described at `createLatchkey`'),
   variablesCheck(),
   deploy('W002', isNotProduction, 'set NODE_ENV=production: then no secret is made up'),
   deploy(
@@ -166,23 +176,27 @@ function databaseProblem(settings: LoadedSettings): Promise<string | null> {
 }
 
 function secretProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
-  return willMakeSecret(settings) ? Promise.resolve(null) : problemOf(async () => findSecret(io, settings))
+  return problemOf(async () => {
+    if (!willMakeSecret(settings)) return findSecret(io, settings)
+    return lostSecretProblem(settings)
+  })
 }
 
-/** Whether the next command makes a secret by itself, which `check` must not do: it changes nothing. */
-function willMakeSecret(settings: LoadedSettings): boolean {
-  const { secret, secretFile, environment } = settings.values
-  return (
-    secret === undefined &&
-    environment !== 'production' &&
-    !existsSync(secretFile ?? defaultSecretFile(settings))
-  )
+/** A secret that will be made opens nothing that is there. A database that is not there, or is not ready, is another check's. */
+async function lostSecretProblem(settings: LoadedSettings): Promise<void> {
+  if ((await databaseProblem(settings)) !== null) return
+  const store = openStore(settings)
+  try {
+    await refuseLostSecret(store, settings)
+  } finally {
+    await store.close()
+  }
 }
 
 /** One token tells: whether the secret belongs to this database. */
 async function sealProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
   if (willMakeSecret(settings)) return null
-  // Whatever keeps it from opening has been said by the checks before.
+  // Whatever keeps it from opening is said by another check.
   const opened = await open(io, settings).catch(() => null)
   if (opened === null) return null
   return problemOf(async () => {
@@ -202,6 +216,17 @@ async function keyProblem(settings: LoadedSettings, io: Io): Promise<string | nu
   }).finally(() => opened.close())
 }
 
+/** Whether a Latchkey can be made of the config, whatever the database. */
+async function optionsProblem(settings: LoadedSettings): Promise<string | null> {
+  try {
+    await createLatchkey({ store: memoryStore(), secret: newSecret(), ...optionsOf(settings) }).close()
+    return null
+  } catch (error) {
+    if (error instanceof TypeError) return error.message
+    throw error
+  }
+}
+
 function redisProblem({ values: { redis } }: LoadedSettings): Promise<string | null> {
   return problemOf(async () => {
     const trouble = redis === undefined ? null : await redisTrouble(redis)
@@ -218,6 +243,8 @@ function isNotProduction({ values }: LoadedSettings): string | null {
 }
 
 function hasDevelopmentSecret({ values }: LoadedSettings): string | null {
+  // Production makes none: that it has none is an error of its own.
+  if (values.environment === 'production') return null
   const isOwn = values.secret !== undefined || values.secretFile !== undefined
   return isOwn ? null : 'The secret is the file that development makes by itself.'
 }

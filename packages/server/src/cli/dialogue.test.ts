@@ -115,6 +115,32 @@ describe('createsuperuser at a terminal', () => {
     expect(stderr).toMatch(/\nOperation cancelled\.\n$/)
     expect((await at(['user', 'list'])).stderr).toBe('No users.\n')
   })
+
+  it('is cancelled by Ctrl-C at a question that shows what is typed, too', async () => {
+    const listeners = process.listenerCount('SIGINT')
+    const { exitCode, stderr } = await at(['createsuperuser'], '\u0003')
+    expect([exitCode, stderr]).toEqual([130, expect.stringMatching(/\nOperation cancelled\.\n$/)])
+    expect(process.listenerCount('SIGINT')).toBe(listeners)
+  })
+
+  it('asks again for an address that cannot be one, and refuses one that was given', async () => {
+    const argv = ['createuser', 'vitor']
+    const { stderr, exitCode } = await at(argv, 'nobody\n', 'vitor@example.com\n', `${GOOD}\r`, `${GOOD}\r`)
+    expect(exitCode).toBe(0)
+    expect(stderr).toMatch(/^Email address: Error: Enter a valid email address\.\nEmail address: Password: /)
+    expect(await at([...argv, '--email', 'x'])).toMatchObject({ exitCode: 1 })
+  })
+
+  it('asks for another password where none of its kind can be taken', async () => {
+    const argv = ['createuser', 'vitor', '--email', '', '--allow-weak-password']
+    const long = `${'x'.repeat(4097)}\r`
+    const { stderr, exitCode } = await at(argv, long, long, `${GOOD}\r`, `${GOOD}\r`)
+    expect(exitCode).toBe(0)
+    expect(stderr).toContain(
+      'This password is too long. It must contain at most 4096 characters.\nPassword: ',
+    )
+    expect(stderr).not.toContain('Bypass')
+  })
 })
 
 describe('changepassword at a terminal', () => {

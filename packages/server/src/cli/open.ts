@@ -2,7 +2,14 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type PostgresStore, postgres, type SqliteStore, sqlite } from '@latchkey/sql'
-import { type Broadcast, createLatchkey, jsonRenderer, type Latchkey, type SecretSource } from 'latchkey'
+import {
+  AUTHTOKEN,
+  type Broadcast,
+  createLatchkey,
+  jsonRenderer,
+  type Latchkey,
+  type SecretSource,
+} from 'latchkey'
 import { readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
 import { isPostgres } from '../settings/setting-kinds.js'
 import { SettingsError } from '../settings/settings-error.js'
@@ -53,6 +60,37 @@ export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
     note(io, `Made a new secret in ${file}; keep it with the database.`)
   // A function: a running server reads the file again after a rotation.
   return { source: () => readSecretFile(file), file, isDevelopment: secretFile === undefined }
+}
+
+/** Whether the next command makes a secret by itself. */
+export function willMakeSecret(settings: LoadedSettings): boolean {
+  const { secret, secretFile, environment } = settings.values
+  return (
+    secret === undefined &&
+    environment !== 'production' &&
+    !existsSync(secretFile ?? defaultSecretFile(settings))
+  )
+}
+
+/**
+ * A new secret opens nothing that was sealed under one that is lost. Where there is such a thing it is not made: what was
+ * lost may only be somewhere else.
+ * @throws CommandError that says what to do
+ */
+export async function refuseLostSecret(store: SqlStore, settings: LoadedSettings): Promise<void> {
+  const sealed = await hasSealed(store)
+  if (!sealed) return
+  const file = settings.values.secretFile ?? defaultSecretFile(settings)
+  throw new CommandError(
+    `${file}: is not there, and the database has ${sealed} under a secret: bring it back, or set LATCHKEY_SECRET. ` +
+      'If it is lost, make a new one (`latchkey secret generate`), then reset the tokens and rotate the keys',
+  )
+}
+
+async function hasSealed(store: SqlStore): Promise<string | null> {
+  const isSealed = ({ sealed }: { readonly sealed: Uint8Array | null }) => sealed !== null
+  if ((await store.tokens.list({ policy: AUTHTOKEN.name }, { limit: 1 })).some(isSealed)) return 'tokens'
+  return (await store.keys.list()).some(isSealed) ? 'signing keys' : null
 }
 
 /** Opens an existing database. Throws `CommandError` where there is none: only `migrate` makes one. */
@@ -107,6 +145,7 @@ export async function open(io: Io, settings: LoadedSettings, use: RedisUse = 'co
   try {
     store = openStore(settings, 'existing', redis?.broadcast)
     await requireMigrated(store)
+    if (willMakeSecret(settings)) await refuseLostSecret(store, settings)
     const secret = findSecret(io, settings)
     const options = { ...optionsOf(settings), ...(redis && { counters: redis.counters }) }
     const latchkey = createLatchkey({ store, secret: secret.source, ...options })
@@ -146,10 +185,11 @@ export async function requireMigrated(store: SqlStore): Promise<void> {
   throw new CommandError(`${store.path}: ${what}: run \`latchkey migrate\``)
 }
 
-function optionsOf({ values, config }: LoadedSettings) {
+/** What the settings say to `createLatchkey`. */
+export function optionsOf({ values, config }: LoadedSettings) {
   const { loginRate, trustedProxies, maxBodyBytes, cacheEntries, sessionTtlSeconds } = values
   const { passwordHashConcurrency: concurrency, browsableApi } = values
-  const { authentication, permissions, throttles, jwt, policies, onEvent } = config
+  const { authentication, permissions, throttles, jwt, policies, onEvent, exceptionHandler } = config
   return {
     loginRate,
     trustedProxies,
@@ -164,5 +204,6 @@ function optionsOf({ values, config }: LoadedSettings) {
     ...(jwt && { jwt }),
     ...(policies && { policies }),
     ...(onEvent && { onEvent }),
+    ...(exceptionHandler && { exceptionHandler }),
   }
 }

@@ -41,6 +41,8 @@ export interface Io {
   readonly stderr: { write(text: string): unknown }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** Called by a command that goes on when nobody reads what it prints any more: a server. */
+  goOnUnheard?(): void
   /** Called when a command has its settings: from then on `debug` acts, wherever it was set. */
   settingsLoaded?(settings: { readonly debug: boolean }): void
 }

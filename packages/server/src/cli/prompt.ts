@@ -24,6 +24,20 @@ export class Prompt {
   /** Asks and returns the line without its end. Throws `Interrupted` on Ctrl-C and at the end of input. */
   async ask(question: string): Promise<string> {
     this.#io.stderr.write(question)
+    // A terminal that shows what is typed makes a signal of Ctrl-C, and no key.
+    let interrupt: () => void = () => undefined
+    const interrupted = new Promise<never>((_resolve, reject) => {
+      interrupt = () => reject(new Interrupted())
+    })
+    process.once('SIGINT', interrupt)
+    try {
+      return await Promise.race([this.#readLine(), interrupted])
+    } finally {
+      process.off('SIGINT', interrupt)
+    }
+  }
+
+  async #readLine(): Promise<string> {
     for (;;) {
       const end = this.#typed.indexOf('\n')
       if (end >= 0) {
@@ -103,7 +117,7 @@ const KEYS: Readonly<Record<string, KeyAction>> = Object.freeze({
   '\u0015': 'clear',
 })
 
-const MAX_STDIN_CHARACTERS = 65_536
+const MAX_STDIN_BYTES = 65_536
 
 /** The first line of standard input, for `--password-stdin`. Throws `CommandError` on a terminal, and when it is empty. */
 export async function passwordFromStdin(io: Io): Promise<string> {
@@ -112,13 +126,27 @@ export async function passwordFromStdin(io: Io): Promise<string> {
       '--password-stdin reads a pipe: `latchkey … --password-stdin < file`; leave it out to be asked',
     )
   }
-  const decoder = new StringDecoder('utf8')
-  let text = ''
+  const chunks: Buffer[] = []
+  let byteCount = 0
   for await (const chunk of io.stdin) {
-    text += typeof chunk === 'string' ? chunk : decoder.write(chunk)
-    if (text.includes('\n') || text.length > MAX_STDIN_CHARACTERS) break
+    const bytes = Buffer.from(chunk)
+    chunks.push(bytes)
+    byteCount += bytes.length
+    if (bytes.includes(0x0a) || byteCount > MAX_STDIN_BYTES) break
   }
-  const [line = ''] = text.split(/\r?\n/, 1)
+  const [line = ''] = textOf(Buffer.concat(chunks)).split(/\r?\n/, 1)
   if (line === '') throw new CommandError('--password-stdin: standard input is empty')
   return line
+}
+
+/** What is not UTF-8 would become another password than the one that was meant. */
+function textOf(bytes: Buffer): string {
+  const end = bytes.indexOf(0x0a)
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      end < 0 ? bytes : bytes.subarray(0, end),
+    )
+  } catch {
+    throw new CommandError('--password-stdin: the password is not UTF-8')
+  }
 }

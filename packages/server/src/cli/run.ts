@@ -73,11 +73,29 @@ function program(io: Io): Command {
   root.addCommand(changePasswordCommand(io, 'changepassword'))
   root.addCommand(drfCreateTokenCommand(io))
   root.commandsGroup('Help:')
-  root.helpCommand('help [command]', 'print the help of a command')
+  root.helpCommand(false)
+  root.addCommand(helpCommand(root))
   root.addHelpText('after', AFTER_HELP)
   for (const command of root.commands) inheritSettings(root, command)
   throwUsageErrors(root)
   return root
+}
+
+/** `latchkey help token list`: the help of a command at any depth. */
+function helpCommand(root: Command): Command {
+  const command = new Command('help')
+    .description('print the help of a command')
+    .argument('[command...]', 'for example: token list')
+    .action((words: readonly string[]) => {
+      let found = root
+      for (const word of words) {
+        const next = found.commands.find((one) => one.name() === word || one.aliases().includes(word))
+        if (next === undefined) throw new UsageError(command, `there is no command '${words.join(' ')}'`)
+        found = next
+      }
+      found.outputHelp()
+    })
+  return command
 }
 
 /** The same in a terminal and in a pipe. */
@@ -90,6 +108,8 @@ Settings come from latchkey.config.ts, then LATCHKEY_… variables, then flags: 
 /** `addCommand` copies nothing from the parent. */
 function inheritSettings(parent: Command, command: Command): void {
   command.copyInheritedSettings(parent)
+  if (command.commands.length > 0)
+    command.commandsGroup('Help:').helpCommand('help [command]', 'print the help of a command')
   for (const subcommand of command.commands) inheritSettings(command, subcommand)
 }
 

@@ -261,8 +261,21 @@ describe('hostile bytes over HTTP', () => {
     ['no Host', 'GET /hello/ HTTP/1.1\r\nConnection: close\r\n\r\n'],
     ['a strange Host', 'GET /hello/ HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n'],
     ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['two Hosts', 'GET /hello/ HTTP/1.1\r\nHost: x\r\nhost: x\r\nConnection: close\r\n\r\n'],
+    ['an expectation that nobody knows', 'GET /hello/ HTTP/1.1\r\nHost: x\r\nExpect: foo\r\n\r\n'],
   ])('%s', async (_, bytes) => {
     expectClear4xx(await send(bytes))
+  })
+
+  it('a transfer coding that is not understood is 501', async () => {
+    const head =
+      'POST /echo/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n'
+    expect(await send(`${head}0\r\n\r\n`)).toMatchObject({ status: 501 })
+  })
+
+  it('HTTP/1.0 needs no Host: health checks send none', async () => {
+    const answer = await send(`GET /hello/ HTTP/1.0\r\nAuthorization: Token ${token}\r\n\r\n`)
+    expect(answer).toMatchObject({ status: 200, body: '{"ok":true}' })
   })
 
   it('a body that comes too slowly is given up with 408', async () => {

@@ -30,6 +30,7 @@ export interface RunningServer {
 /** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES`, …) when it cannot. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { app, host, port, requestTimeoutSeconds = 30, shutdownSeconds = 10 } = options
+  const answer = getRequestListener(app.fetch, { errorHandler: refuseRequest })
   const server = createServer(
     {
       requestTimeout: requestTimeoutSeconds * 1000,
@@ -39,12 +40,16 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       // Refused below, with words.
       requireHostHeader: false,
     },
-    getRequestListener(
-      (request, env) => (hasDotSegment(env.incoming.url ?? '') ? notFound() : app.fetch(request, env)),
-      { errorHandler: refuseRequest },
-    ),
+    (request, response) => {
+      const refusal = refusalOf(request)
+      if (refusal === undefined) void answer(request, response)
+      else answerRefusal(response, ...refusal)
+    },
   )
   server.on('clientError', refuseUnparsable)
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
+    answerRefusal(response, 417, 'Expectation failed.'),
+  )
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
     refuse(socket, 405, 'Method "CONNECT" not allowed.'),
   )
@@ -77,11 +82,37 @@ function hasDotSegment(target: string): boolean {
 
 const DOT_SEGMENT = /[/\\](?:\.|%2e){1,2}(?:[/\\#]|$)/i
 
-function notFound(): Response {
-  return Response.json({ detail: 'Not found.' }, { status: 404 })
+/** What is refused before it becomes a request of the fetch standard, which no longer shows it. */
+function refusalOf(request: IncomingMessage): readonly [status: number, detail: string] | undefined {
+  const { headers, rawHeaders } = request
+  if (hasDotSegment(request.url ?? '')) return [404, 'Not found.']
+  // RFC 9112, 3.2: one, and no more. HTTP/1.0 has no such line: health checks send none.
+  if (headers.host === undefined && request.httpVersion === '1.0') headers.host = 'localhost'
+  else if (isTwice(rawHeaders, 'host')) return [400, 'Malformed request.']
+  // RFC 9112, 6.1: a coding that is not understood.
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    return [501, 'Transfer coding not supported.']
+  return undefined
 }
 
-/** A request that cannot become one of the fetch standard: no Host (RFC 9112, 3.2), a strange one, a strange target. */
+/** @param rawHeaders names and values in turn, as Node keeps them */
+function isTwice(rawHeaders: readonly string[], name: string): boolean {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const one = rawHeaders[index]
+    if (one?.length === name.length && one.toLowerCase() === name) count += 1
+  }
+  return count > 1
+}
+
+function answerRefusal(response: ServerResponse, status: number, detail: string): void {
+  const body = JSON.stringify({ detail })
+  const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }
+  response.writeHead(status, { ...headers, Connection: 'close' }).end(body)
+}
+
+/** A request that cannot become one of the fetch standard: no Host, a strange one, a strange target. */
 function refuseRequest(error: unknown): Response {
   if (error instanceof RequestError) return Response.json({ detail: 'Malformed request.' }, { status: 400 })
   console.error('latchkey:', error)
@@ -110,21 +141,34 @@ function refuse(socket: Socket, status: number, detail: string): void {
   )
 }
 
+/** How long a connection that is idle may still bring the request that is on its way. */
+const GRACE_MS = 250
+
 async function shutDown(server: Server, closed: Promise<void>, shutdownSeconds: number): Promise<void> {
-  server.close()
+  closeAfterAnswer(server)
   // A connection that is kept alive becomes idle when its last answer is out, and would stay until its timeout.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  let sweep: NodeJS.Timeout | undefined
+  const grace = setTimeout(() => {
+    server.closeIdleConnections()
+    sweep = setInterval(() => server.closeIdleConnections(), 50)
+  }, GRACE_MS)
   await within(shutdownSeconds, server, closed)
+  clearTimeout(grace)
   clearInterval(sweep)
 }
 
 async function drain(server: Server, closed: Promise<void>, shutdownSeconds: number): Promise<void> {
+  closeAfterAnswer(server)
+  await within(shutdownSeconds, server, closed)
+}
+
+/** Takes no more connections, and tells those there are that the next answer is the last: nobody's request is cut. */
+function closeAfterAnswer(server: Server): void {
   server.prependListener('request', (_request, response: ServerResponse) => {
     response.setHeader('Connection', 'close')
   })
   // The HTTP server's own `close` would cut idle connections, and no longer look for requests that take too long.
   NetServer.prototype.close.call(server)
-  await within(shutdownSeconds, server, closed)
 }
 
 async function within(shutdownSeconds: number, server: Server, closed: Promise<void>): Promise<void> {

@@ -2,7 +2,15 @@
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { createJiti } from 'jiti'
-import type { Authenticator, JwtOptions, LatchkeyEvent, Permission, Throttle, TokenPolicy } from 'latchkey'
+import type {
+  Authenticator,
+  ExceptionHandler,
+  JwtOptions,
+  LatchkeyEvent,
+  Permission,
+  Throttle,
+  TokenPolicy,
+} from 'latchkey'
 import type { UrlPattern } from '../http/urls.js'
 import { nearest } from './nearest.js'
 import { SETTING_KEYS, type SettingsInput } from './settings.js'
@@ -22,6 +30,8 @@ export interface LatchkeyConfig extends SettingsInput {
   readonly policies?: readonly TokenPolicy[]
   /** Told about logins, logouts and expired tokens. */
   readonly onEvent?: (event: LatchkeyEvent) => void
+  /** DRF's EXCEPTION_HANDLER. Default is DRF's shape of errors. */
+  readonly exceptionHandler?: ExceptionHandler
   /** Which view answers where, instead of a `urls` module. */
   readonly urlpatterns?: readonly UrlPattern[]
 }
@@ -47,6 +57,7 @@ const CODE_KEYS = Object.freeze({
   jwt: 'object',
   policies: 'list',
   onEvent: 'function',
+  exceptionHandler: 'function',
   urlpatterns: 'list',
 })
 
@@ -93,8 +104,10 @@ async function loadModule(file: string): Promise<Readonly<Record<string, unknown
   try {
     return await jiti.import<Record<string, unknown>>(file)
   } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
-    throw Object.assign(new SettingsError(basename(file), `does not load: ${reason.trim()}`), {
+    // The second line is where: a parser's errors have no other place for it.
+    const [reason = '', place = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    const where = /:\d+:\d+$/.test(place.trim()) ? ` ${place.trim()}` : ''
+    throw Object.assign(new SettingsError(basename(file), `does not load: ${reason.trim()}${where}`), {
       cause: error,
     })
   }
@@ -123,5 +136,7 @@ function isObject(value: unknown): value is LatchkeyConfig {
 }
 
 function isUrlPattern(value: unknown): value is UrlPattern {
-  return typeof value === 'object' && value !== null && 'route' in value && 'view' in value
+  if (typeof value !== 'object' || value === null || !('route' in value) || !('view' in value)) return false
+  const { view } = value
+  return typeof view === 'function' || (typeof view === 'object' && view !== null && 'handlers' in view)
 }

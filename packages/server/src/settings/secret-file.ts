@@ -113,12 +113,12 @@ function writeWith(path: string, secrets: readonly string[], publish: (temporary
   const temporary = `${path}.${randomBytes(6).toString('hex')}`
   const file = openSync(temporary, 'wx', 0o600)
   try {
-    writeSync(file, `${secrets.join('\n')}\n`)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  try {
+    try {
+      writeSync(file, `${secrets.join('\n')}\n`)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
     publish(temporary)
   } finally {
     rmSync(temporary, { force: true })

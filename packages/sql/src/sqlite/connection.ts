@@ -1,5 +1,8 @@
 /** One SQLite file, opened and looked after: statements, transactions, and methods that wait for the tables. */
 import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+// Imported, for the global of that name is a getter.
+import { performance } from 'node:perf_hooks'
 import type { Statement } from 'better-sqlite3'
 import type { CompiledQuery } from 'kysely'
 import { Database } from './driver.js'
@@ -23,12 +26,19 @@ export class Connection {
   /** Whether the tables are those of this version. */
   #ready: boolean
   #migrating: Promise<readonly string[]> | null = null
+  /** The file that was opened, as the file system knows it; null for one in memory. */
+  readonly #file: string | null
+  /** Where it is, wherever this process goes. */
+  readonly #place: string
+  #fileSeenAtMs = performance.now()
 
   /** Opens or creates the file. Throws `store_unavailable` when it cannot be used. */
   constructor(path: string, options: ConnectionOptions) {
     this.path = path
     this.options = options
     this.database = open(path, options)
+    this.#place = path === ':memory:' ? path : resolve(path)
+    this.#file = fileIdentity(this.#place)
     try {
       const { pending, unknown } = migrationState(this.database)
       if (unknown.length > 0) {
@@ -58,6 +68,7 @@ export class Connection {
   /** Does it now; what goes wrong with the database is thrown as `store_unavailable`. */
   attempt<Result>(work: () => Result): Result {
     try {
+      this.#requireFile()
       return work()
     } catch (error) {
       throw storeError(error, this.path)
@@ -127,10 +138,25 @@ export class Connection {
     this.database.close()
   }
 
+  /**
+   * A file that was removed, or another one in its place: what is written to ours is lost when it is closed, and what other
+   * processes change in the new one is not seen here. Looked for once in a while, since it costs a system call.
+   */
+  #requireFile(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#fileSeenAtMs < FILE_LOOK_MS) return
+    if (this.#file !== fileIdentity(this.#place)) {
+      const detail = 'the database file was removed or replaced while it was in use: restart this process'
+      throw unavailable(this.path, { detail })
+    }
+    this.#fileSeenAtMs = nowMs
+  }
+
   async #migrate(): Promise<readonly string[]> {
     this.#ready = false
     try {
       const applied = await migrate(this.database)
+      if (this.#file !== null) enterWal(this.database, this.path, this.options.busyTimeoutMs)
       this.#ready = true
       return applied
     } catch (error) {
@@ -157,7 +183,8 @@ function open(path: string, options: ConnectionOptions): Database {
   let database: Database | undefined
   try {
     database = new Database(path, { timeout: options.busyTimeoutMs })
-    if (!inMemory) enterWal(database, path, options.busyTimeoutMs)
+    // Another program's file is left as it is until it is asked to hold our tables, too.
+    if (!inMemory && !isForeign(database)) enterWal(database, path, options.busyTimeoutMs)
     database.pragma(`synchronous = ${options.synchronous}`)
     database.pragma(`foreign_keys = ${options.externalUsers ? 'off' : 'on'}`)
     return database
@@ -165,6 +192,22 @@ function open(path: string, options: ConnectionOptions): Database {
     database?.close()
     throw storeError(error, path)
   }
+}
+
+/** How long a look at the file counts. */
+const FILE_LOOK_MS = 1000
+
+/** Device and inode; null for a database in memory, `''` for a file that is not there. */
+function fileIdentity(path: string): string | null {
+  if (path === ':memory:') return null
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? '' : `${stat.dev}:${stat.ino}`
+}
+
+/** Whether the file has tables, and none of ours. */
+function isForeign(database: Database): boolean {
+  const tables = database.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' LIMIT 1`)
+  return tables.get() !== undefined && migrationState(database).applied.length === 0
 }
 
 const BY_FILE_ERROR: Readonly<Record<string, string>> = {

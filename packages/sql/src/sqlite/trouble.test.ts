@@ -1,7 +1,8 @@
-import { openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { isLatchkeyError } from 'latchkey'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   digestOf,
   insertToken,
@@ -56,6 +57,19 @@ describe('at the start, sqlite(path) refuses', () => {
     expect(readdirSync(join(path, '..'))).toEqual(['latchkey.db'])
   })
 
+  it("another program's tables of the same names, and leaves the file as it is", async () => {
+    const path = newPath()
+    const other = new Database(path)
+    other.exec('CREATE TABLE users (name)')
+    other.close()
+    const before = readFileSync(path)
+    const store = sqlite(path)
+    await expect(store.migrations()).resolves.toContainEqual(expect.objectContaining({ appliedAt: null }))
+    await expect(store.migrate()).rejects.toMatchObject(unavailable(/tables of another program/))
+    await store.close()
+    expect(readFileSync(path)).toEqual(before)
+  })
+
   it('a path that is too long', () => {
     expect(refusalOf(join(newDirectory(), 'x'.repeat(300)))).toMatch(/too long/)
   })
@@ -84,6 +98,31 @@ describe('trouble later is store_unavailable, never "not found"', () => {
     other.exec('CREATE TABLE t (x); BEGIN EXCLUSIVE')
     expect(() => sqlite(other.name, { busyTimeoutMs: 20 })).toThrow(/locked/)
     other.close()
+  })
+
+  it.each([
+    ['was removed', () => undefined],
+    ['was replaced', (path: string) => sqlite(path).migrate()],
+  ])('a file that %s while it was in use', async (_what, replace) => {
+    const path = newPath()
+    const now = vi.spyOn(performance, 'now')
+    const store = sqlite(path)
+    const user = await insertUser(store)
+    await insertToken(store, newToken(user.id, 1))
+    for (const end of ['', '-wal', '-shm']) renameSync(path + end, `${path}.away${end}`)
+    await replace(path)
+    now.mockReturnValue(performance.now() + 1001)
+    const gone = unavailable(/removed or replaced while it was in use: restart/)
+    expect(() => store.changes.catchUp()).toThrow(expect.objectContaining(gone))
+    await expect(store.tokens.findByDigest(digestOf(1))).rejects.toMatchObject(gone)
+    await expect(store.tokens.insertOrGet(newToken(user.id, 2))).rejects.toMatchObject(gone)
+    for (const end of ['', '-wal', '-shm']) {
+      rmSync(path + end, { force: true })
+      renameSync(`${path}.away${end}`, path + end)
+    }
+    expect(await store.tokens.findByDigest(digestOf(1))).toMatchObject({ user })
+    await store.close()
+    now.mockRestore()
   })
 
   it('a full disk: nothing is acknowledged, and what was there stays readable', async () => {

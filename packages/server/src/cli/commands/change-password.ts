@@ -34,8 +34,10 @@ export function changePasswordCommand(io: Io, name: string): Command {
 async function setFromStdin(io: Io, latchkey: Latchkey, user: User, flags: Flags): Promise<void> {
   const problems = await trySet(latchkey, user, await passwordFromStdin(io), flags)
   if (problems.length === 0) return
-  throw new CommandError(`${problems.join(' ')} (--allow-weak-password takes it nevertheless)`)
+  throw new CommandError(problems.join(' ') + (flags.allowWeakPassword ? '' : WEAK_HINT))
 }
+
+export const WEAK_HINT = ' (--allow-weak-password takes what is only weak)'
 
 const MAX_TRIES = 3
 

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import {
   type CreateUserOptions,
+  emailErrors,
   isLatchkeyError,
   type Latchkey,
   normalizeUsername,
@@ -13,7 +14,9 @@ import { withLatchkey } from '../open.js'
 import { CommandError, type Io, note, printJson, printLine } from '../output.js'
 import { Prompt, passwordFromStdin } from '../prompt.js'
 import { loadSettings, withSettings } from '../session.js'
+import { UsageError } from '../usage.js'
 import { userJson } from '../user-json.js'
+import { WEAK_HINT } from './change-password.js'
 
 type Kind = 'superuser' | 'user'
 
@@ -43,6 +46,8 @@ export function createUserCommand(io: Io, name: string, kind: Kind): Command {
     .option('--allow-weak-password', 'take a password that is short, common or like the username')
     .option('--json', 'print the new user as one JSON document')
     .action(async (username: string | undefined, flags: Flags) => {
+      if (username !== undefined && flags.username !== undefined && username !== flags.username)
+        throw new UsageError(command, 'give one username, as an argument or by --username')
       const settings = await loadSettings(io, command)
       await withLatchkey(io, settings, async ({ latchkey }) => {
         const wanted = username ?? flags.username
@@ -87,7 +92,7 @@ async function create(io: Io, latchkey: Latchkey, kind: Kind, flags: Flags): Pro
       ...(password ? { password } : {}),
     })
     if (!password)
-      note(io, `No password will work until \`latchkey changepassword ${user.username}\` sets one.`)
+      note(io, `No password will work until \`latchkey changepassword ${argument(user.username)}\` sets one.`)
     return user
   }
   return dialogue(io, latchkey, { ...roles, allowWeakPassword }, flags)
@@ -99,7 +104,7 @@ async function createOrRefuse(latchkey: Latchkey, options: CreateUserOptions): P
   } catch (error) {
     const { username, email, password } = problemsOf(error)
     if (username || email) throw refusal(username ?? email)
-    throw new CommandError(`${password?.join(' ')} (--allow-weak-password takes it nevertheless)`)
+    throw new CommandError(`${password?.join(' ')}${options.allowWeakPassword ? '' : WEAK_HINT}`)
   }
 }
 
@@ -117,7 +122,7 @@ async function dialogue(
     throw new CommandError(`there is no terminal to ask for a password: use ${way}`)
   }
   const username = await askUsername(io, prompt, latchkey, flags.username)
-  const email = flags.email ?? (await prompt.ask('Email address: ')).trim()
+  const email = await askEmail(io, prompt, flags.email)
   for (let { allowWeakPassword = false } = options; ; ) {
     const password = await askPasswordTwice(io, prompt)
     for (;;) {
@@ -128,6 +133,8 @@ async function dialogue(
         if (problems.username || problems.email) throw refusal(problems.username ?? problems.email)
         for (const message of problems.password ?? []) note(io, message)
       }
+      // What is refused all the same is not weak: it cannot be a password.
+      if (allowWeakPassword) break
       const answer = await prompt.ask('Bypass password validation and create user anyway? [y/N]: ')
       if (answer.trim().toLowerCase() !== 'y') break
       allowWeakPassword = true
@@ -166,6 +173,17 @@ async function askUsername(
   }
 }
 
+/** Asks until it can be an address. One that was given on the command line is refused at once. */
+async function askEmail(io: Io, prompt: Prompt, given: string | undefined): Promise<string> {
+  for (;;) {
+    const email = given ?? (await prompt.ask('Email address: ')).trim()
+    const [problem] = emailErrors(email)
+    if (problem === undefined) return email
+    if (given !== undefined) throw new CommandError(problem)
+    note(io, `Error: ${problem}`)
+  }
+}
+
 /** The person's name on this machine, where it has one. */
 function systemUsername(): string {
   try {
@@ -183,6 +201,11 @@ async function askPasswordTwice(io: Io, prompt: Prompt): Promise<string> {
     else if (password.trim() === '') note(io, "Error: Blank passwords aren't allowed.")
     else return password
   }
+}
+
+/** A name as a command line takes it. */
+function argument(username: string): string {
+  return username.startsWith('-') ? `-- ${username}` : username
 }
 
 /** What the user service refused, field by field; anything else goes on its way. */

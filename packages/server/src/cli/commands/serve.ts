@@ -19,6 +19,7 @@ export function serveCommand(io: Io): Command {
     .description('serve the project over HTTP until SIGINT or SIGTERM')
     .argument('[addr:port]', 'where to listen: 8000, 0.0.0.0:8000 or [::1]:8000')
     .action((address: string | undefined) => {
+      io.goOnUnheard?.()
       const load = () =>
         loadSettings(io, command, address === undefined ? {} : parseAddress(command, address))
       return isWorker(io) ? asWorker(async () => serveAsWorker(io, await load())) : serveOrSupervise(io, load)

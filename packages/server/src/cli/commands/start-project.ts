@@ -1,5 +1,5 @@
 /** `latchkey startproject NAME [DIR]`: a project that runs, from `templates/project`. */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
@@ -64,9 +64,14 @@ function writeTemplate(folder: string, words: Readonly<Record<string, string>>):
       mkdirSync(dirname(join(folder, target)), { recursive: true })
       writeFileSync(join(folder, target), text, { flag: 'wx' })
     } catch (error) {
-      const reason = error instanceof Error && 'code' in error ? String(error.code) : 'error'
-      throw new CommandError(`${join(folder, target)} cannot be written: ${reason}`, { cause: error })
+      // A disk that became full leaves the beginning of a file.
+      if (codeOf(error) !== 'EEXIST') rmSync(join(folder, target), { force: true })
+      throw new CommandError(`${join(folder, target)} cannot be written: ${codeOf(error)}`, { cause: error })
     }
     return target
   })
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'error'
 }

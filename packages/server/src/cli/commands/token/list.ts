@@ -29,10 +29,12 @@ export function listCommand(io: Io): Command {
     .option('--hint <hint>', 'only those with this hint, of the old secret too')
     .option('--json', 'print one JSON document')
     .action(async ({ user: username, json, ...selection }: ListFlags) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      const settings = await loadSettings(io, command)
+      await withLatchkey(io, settings, async ({ latchkey }) => {
         const owner = username === undefined ? undefined : await findUser(latchkey, username)
         const names = namesOf(owner === undefined ? await latchkey.users.list() : [owner])
         const tokens = await latchkey.tokens.list({ ...selection, ...(owner && { user: owner }) })
+        if (tokens.length === 0 && selection.policy !== undefined) findPolicy(settings, selection.policy)
         if (json) {
           printJson(
             io,

@@ -4,7 +4,7 @@ import { findUser } from '../../find-user.js'
 import { withLatchkey } from '../../open.js'
 import { type Io, printLine } from '../../output.js'
 import { loadSettings, withSettings } from '../../session.js'
-import { findToken, noToken } from '../../tokens.js'
+import { findPolicy, findToken, noToken } from '../../tokens.js'
 import { UsageError } from '../../usage.js'
 
 interface RevokeFlags {
@@ -25,7 +25,8 @@ export function revokeCommand(io: Io): Command {
       const isBulk = [username, policy, hint].some((flag) => flag !== undefined)
       if ((id !== undefined) === isBulk)
         throw new UsageError(command, 'give an id, or some of --user, --policy and --hint')
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      const settings = await loadSettings(io, command)
+      await withLatchkey(io, settings, async ({ latchkey }) => {
         if (id !== undefined) {
           const token = await findToken(latchkey, id)
           if (!(await latchkey.tokens.revoke(token))) throw noToken(id)
@@ -38,6 +39,8 @@ export function revokeCommand(io: Io): Command {
           ...(policy !== undefined && { policy }),
           ...(hint !== undefined && { hint }),
         })
+        // Tokens of a policy that is no longer set up can be revoked; a misspelt one has none.
+        if (count === 0 && policy !== undefined) findPolicy(settings, policy)
         const which = [
           ...(user ? [`of user ${user.username}`] : []),
           ...(policy === undefined ? [] : [`of policy ${policy}`]),
