@@ -134,18 +134,17 @@ export async function passwordFromStdin(io: Io): Promise<string> {
     byteCount += bytes.length
     if (bytes.includes(0x0a) || byteCount > MAX_STDIN_BYTES) break
   }
-  const [line = ''] = textOf(Buffer.concat(chunks)).split(/\r?\n/, 1)
+  const line = firstLine(Buffer.concat(chunks))
   if (line === '') throw new CommandError('--password-stdin: standard input is empty')
   return line
 }
 
-/** What is not UTF-8 would become another password than the one that was meant. */
-function textOf(bytes: Buffer): string {
-  const end = bytes.indexOf(0x0a)
+/** Without its end. What is not UTF-8 would become another password than the one that was meant. */
+function firstLine(bytes: Buffer): string {
+  const feed = bytes.indexOf(0x0a)
+  const end = feed < 0 ? bytes.length : bytes[feed - 1] === 0x0d ? feed - 1 : feed
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
-      end < 0 ? bytes : bytes.subarray(0, end),
-    )
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, end))
   } catch {
     throw new CommandError('--password-stdin: the password is not UTF-8')
   }
