@@ -9,6 +9,8 @@ import type { HttpRequest, HttpResponse } from './request.js'
 import type { Services } from './services.js'
 import { type ErrorContext, errorAnswer } from './views/error-answer.js'
 import { type Parser, parseBody } from './views/parsers/parser.js'
+import { jsonText } from './views/renderers/json.js'
+import { type ApiResponse, headerLines, withContentType } from './views/response.js'
 
 /** Either who asks, and they may; or the answer that says no. */
 export type GateOutcome<I extends Identity = Identity> =
@@ -26,6 +28,13 @@ export interface GateContext extends ErrorContext {
   readonly maxBodyBytes: number
 }
 
+function refusalOf(answer: ApiResponse, { vary }: ApiRequest): GateOutcome {
+  const headers = withContentType(headerLines(answer), 'application/json')
+  if (vary.length > 0) headers.push(['Vary', vary.join(', ')])
+  const { status, data } = answer
+  return { identity: null, refusal: { status, headers, body: jsonText(data, 0) } }
+}
+
 /** Builds a gate. Refusals are JSON, in DRF's words. */
 export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   const requestContext = {
@@ -38,11 +47,14 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   }
   const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
   const refuse = (request: ApiRequest, error: unknown): GateOutcome => {
-    const { data, status, headers } = errorAnswer(error, policy, request, context)
-    const lines: Array<readonly [string, string]> = [['Content-Type', 'application/json']]
-    for (const [name, value] of Object.entries(headers)) lines.push([name, String(value)])
-    if (request.vary.length > 0) lines.push(['Vary', request.vary.join(', ')])
-    return { identity: null, refusal: { status, headers: lines, body: JSON.stringify(data) } }
+    try {
+      return refusalOf(errorAnswer(error, policy, request, context), request)
+    } catch (trouble) {
+      // JSON cannot express what the app's handler made of it.
+      const { onError } = context
+      onError(trouble, request)
+      return refusalOf(errorAnswer(error, policy, request, { onError }), request)
+    }
   }
   const settle = (request: ApiRequest, identity: Promise<Identity>): Promise<GateOutcome> =>
     identity.then(pass, (error: unknown) => refuse(request, error))

@@ -36,7 +36,7 @@ export const ANONYMOUS: Identity<null> = Object.freeze({ user: null, auth: null 
  * The id of a user, by whom or by which an app names them.
  * @throws TypeError for anything else: what is undefined by mistake must not be a user that is not found
  */
-export function userIdOf(user: User | UserId): UserId {
+export function userIdOf(user: User | UserId | undefined): UserId {
   const id = typeof user === 'object' ? user?.id : user
   if (typeof id !== 'number' && typeof id !== 'string')
     throw new TypeError('user: must be a user, or the id of one')

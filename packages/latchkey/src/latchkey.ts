@@ -8,7 +8,7 @@ import { isLatchkeyError } from './errors.js'
 import { eventEmitter } from './events.js'
 import { createGate, type Gate } from './gate.js'
 import type { GuardPolicy } from './guard.js'
-import type { UserId } from './identity.js'
+import { type UserId, userIdOf } from './identity.js'
 import { JwtService } from './jwt/jwt-service.js'
 import { SigningKeys } from './jwt/signing-keys.js'
 import { LATCHKEY_RULES, type LatchkeyOptions } from './latchkey-options.js'
@@ -160,7 +160,8 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     policy: defaults,
     endpoints: Object.freeze({ obtainAuthToken: handler(obtainAuthToken()) }),
     handler,
-    userChanged: (id: UserId) => {
+    userChanged: (user: UserId) => {
+      const id = userIdOf(user)
       services.tokens.forgetUser(id)
       services.jwts?.forgetUser(id)
     },

@@ -5,20 +5,29 @@ import { jwtAuthentication, jwtKind } from './authenticators/jwt.js'
 import { remoteUserAuthentication } from './authenticators/remote-user.js'
 import { tokenAuthentication } from './authenticators/token.js'
 import { knox } from './endpoints/knox.js'
+import { requireJwts } from './jwt/jwt-service.js'
+import { signingKey } from './jwt/signing-key.js'
 import { createLatchkey } from './latchkey.js'
 import { checkOptions, given, numberRule, orNull, required, TEXT, wholeNumber } from './options.js'
 import { argon2id } from './passwords/argon2id.js'
+import { pbkdf2Sha256 } from './passwords/pbkdf2.js'
 import { all, any, not } from './permissions/combine.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import { permission } from './permissions/permission.js'
 import { memoryStore } from './stores/memory.js'
+import { throttleByUser } from './throttles/by-user.js'
 import { apiView } from './views/api-view.js'
+import { jsonParser } from './views/parsers/json.js'
 
 const needed = () => ({ store: memoryStore(), secret: 'a secret of at least thirty-two characters' })
 const latchkey = createLatchkey({
   ...needed(),
   passwords: { preferred: argon2id({ memoryKib: 512, passes: 1 }) },
 })
+
+const HS256 = { algorithm: 'HS256', key: 'a signing key of at least thirty-two bytes' } as const
+const jwts = requireJwts(createLatchkey({ ...needed(), jwt: { signingKey: signingKey(HS256) } }).jwts)
+const user = { id: 1, username: 'vitor', isActive: true }
 
 /** As JavaScript calls it, which no compiler has seen. */
 const call = (method: (...args: never[]) => unknown, ...args: readonly unknown[]) =>
@@ -54,7 +63,10 @@ const MISTAKES: Readonly<Record<string, readonly [() => unknown, RegExp]>> = {
   ],
   'a misspelt password option': [() => create({ passwords: { hasher: [] } }), /^passwords\.hasher: /],
   'a policy that is a text': [() => create({ policies: ['knox'] }), /^policies: must be a list of policies/],
-  'all of knox as policy': [() => create({ policies: [knox()] }), /^policies\.undefined\./],
+  'all of knox as policy': [
+    () => create({ policies: [knox()] }),
+    /^policies: must be policies, each with a name/,
+  ],
   'a misspelt JWT option': [() => create({ jwt: { signinKey: {} } }), /^jwt\.signinKey: /],
   'a key that is a text': [
     () => create({ jwt: { signingKey: 'x' } }),
@@ -141,6 +153,24 @@ const MISTAKES: Readonly<Record<string, readonly [() => unknown, RegExp]>> = {
   'an overlap in words': [
     () => on(latchkey.tokens, 'rotate', 1, { overlapSeconds: '1d' }),
     /^overlapSeconds:/,
+  ],
+  'JWTs of nobody': [() => on(jwts, 'list', { user: undefined }), /^user: must be a user, or the id of one/],
+  'a misspelt user of JWTs': [() => on(jwts, 'list', { usr: 1 }), /^usr: jwts\.list has no such option/],
+  'the end of the JWTs of nobody': [() => on(jwts, 'revokeUser', undefined), /^user: must be a user/],
+  'JWTs for a misspelt claim': [() => on(jwts, 'issuePair', user, { claim: {} }), /^claim: jwts\.issuePair/],
+  'a change of nobody': [() => call(latchkey.userChanged), /^user: must be a user, or the id of one/],
+  'a misspelt kid': [() => call(signingKey, { ...HS256, kidd: 'a' }), /^signingKey\.kidd: /],
+  'a misspelt cost': [() => call(argon2id, { memory: 1 }), /^memory: argon2id has no such option/],
+  'a misspelt number of rounds': [() => call(pbkdf2Sha256, { iteration: 1 }), /^iteration: pbkdf2/],
+  'a misspelt option of a parser': [() => call(jsonParser, { strict: true }), /^strict: jsonParser has/],
+  'a store of misspelt users': [() => call(memoryStore, { external: true }), /^external: memoryStore has/],
+  'a throttle of no stage': [
+    () => create({ throttles: [{ ...throttleByUser('1/min'), stage: 'adress' }] }),
+    /^throttles: must be a list of throttles/,
+  ],
+  'a throttle without a rate': [
+    () => create({ throttles: [{ name: 'x', stage: 'address', key: () => '' }] }),
+    /^throttles: must be/,
   ],
   'an import of nothing': [
     () => on(latchkey.tokens, 'import', { user: 1 }),

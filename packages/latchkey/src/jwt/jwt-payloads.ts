@@ -34,8 +34,9 @@ export class JwtPayloads {
       iat: now,
       [jtiClaim]: newJti(),
       ...(type === 'sliding' ? { [slidingRefreshExpClaim]: Math.floor(now + slidingRefreshTtlSeconds) } : {}),
-      // RFC 7519, 4.1.2: `sub` is a text, and readers refuse any other.
-      [userIdClaim]: userIdClaim === 'sub' ? String(user.id) : user.id,
+      // RFC 7519, 4.1.2: `sub` is a text, and readers refuse any other. Of an app's own users the id is what it is: read as a
+      // text it would be another.
+      [userIdClaim]: userIdClaim === 'sub' && this.#areOwnUsers ? String(user.id) : user.id,
     }
     return { ...own, ...more, ...own }
   }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { User } from '../identity.js'
+import type { User, UserId } from '../identity.js'
 import { memoryStore } from '../stores/memory.js'
 import type { Store } from '../stores/store.js'
 import { fixedClock } from '../testing/fixed-clock.js'
@@ -79,6 +79,27 @@ describe('JwtService', () => {
     expect(claimsOf(renewed.access).sub).toBe('1')
     await store.users.update(1, { isActive: false })
     expect(await who(jwts, access)).toMatchObject({ publicMessage: 'User is inactive' })
+  })
+
+  it("keeps the id of an app's own user in sub as it is, so that a revocation finds it", async () => {
+    const own = new Map([[5, { ...user, id: 5, passwordHash: '!', passwordVersion: 0 }]])
+    const users = {
+      findById: async (id: UserId) => own.get(id as number) ?? null,
+      findByUsername: async () => null,
+    }
+    const jwts = new JwtService({
+      store,
+      users,
+      clock,
+      cacheEntries: 100,
+      signingKey: key,
+      userIdClaim: 'sub',
+    })
+    const { access, refresh } = await jwts.issuePair({ ...user, id: 5 })
+    expect(await who(jwts, access)).toBe('vitor')
+    await jwts.revokeUser(5)
+    expect(await who(jwts, access)).toMatchObject({ code: 'authentication_failed' })
+    await expect(jwts.refresh(refresh)).rejects.toMatchObject({ code: 'authentication_failed' })
   })
 
   it('verifies hot without the store, and still judges the expiry', async () => {

@@ -4,7 +4,17 @@
  */
 import type { Clock } from '../clock.js'
 import type { EmitEvent } from '../events.js'
-import type { Identity, User, UserId } from '../identity.js'
+import { type Identity, type User, type UserId, userIdOf } from '../identity.js'
+import {
+  ANYTHING,
+  checkOptions,
+  FUNCTION,
+  given,
+  numberRule,
+  type Rules,
+  TEXT,
+  wholeNumber,
+} from '../options.js'
 import type { JwtRecord, Store, UserSource } from '../stores/store.js'
 import type { PublicJwk } from './jwks.js'
 import { JwtKeys } from './jwt-keys.js'
@@ -56,6 +66,18 @@ export interface JwtPair {
 /** What a refresh gives: an access token, and with rotation the next refresh token. */
 export type RefreshedJwts = Pick<JwtPair, 'access'> & Partial<JwtPair>
 
+const ISSUE_RULES: Rules<JwtIssueOptions> = Object.freeze({
+  address: TEXT,
+  claims: FUNCTION,
+  sinceMs: numberRule(0),
+})
+
+const PAGE_RULES: Rules<JwtPage> = Object.freeze({
+  user: ANYTHING,
+  afterJti: TEXT,
+  limit: wholeNumber(0),
+})
+
 export class JwtService {
   readonly options: CompleteJwtOptions
   readonly #store: Store
@@ -100,6 +122,7 @@ export class JwtService {
    * `authentication_failed` for one who may not log in. `claims`: in place of those of the options.
    */
   async issuePair(user: User, options: JwtIssueOptions = {}): Promise<JwtPair> {
+    checkOptions('jwts.issuePair', options, ISSUE_RULES)
     const sinceMs = options.sinceMs ?? this.#clock.nowMs() + 1
     await this.#requireAllowed(user, options)
     const refresh = this.#payloads.newPayload('refresh', user, await this.#claimsOf(user, options))
@@ -111,6 +134,7 @@ export class JwtService {
 
   /** A sliding token: `SlidingToken.for_user(user)`. Throws as `issuePair`. */
   async issueSliding(user: User, options: JwtIssueOptions = {}): Promise<string> {
+    checkOptions('jwts.issueSliding', options, ISSUE_RULES)
     const sinceMs = options.sinceMs ?? this.#clock.nowMs() + 1
     await this.#requireAllowed(user, options)
     const payload = this.#payloads.newPayload('sliding', user, await this.#claimsOf(user, options))
@@ -165,14 +189,16 @@ export class JwtService {
    * What is known of refresh and sliding tokens, ended ones too, ordered by id: simplejwt's outstanding tokens. Never a
    * token; access tokens are not noted.
    */
-  list({ user, ...page }: JwtPage = {}): Promise<readonly JwtRecord[]> {
-    const userId = typeof user === 'object' ? user.id : user
-    return this.#store.jwts.list(userId === undefined ? {} : { userId }, page)
+  async list(options: JwtPage = {}): Promise<readonly JwtRecord[]> {
+    checkOptions('jwts.list', options, PAGE_RULES)
+    const { user, ...page } = options
+    // A user who is missing by mistake must not mean everybody.
+    return this.#store.jwts.list('user' in options ? { userId: userIdOf(user) } : {}, given(page))
   }
 
   /** Ends everything of a user that was issued until now: logout everywhere. Tells `jwts_revoked`. */
   async revokeUser(user: User | UserId): Promise<void> {
-    const userId = typeof user === 'object' ? user.id : user
+    const userId = userIdOf(user)
     await this.#store.jwts.revokeUser(userId, new Date(this.#clock.nowMs()))
     this.#emit({ kind: 'jwts_revoked', userId })
   }

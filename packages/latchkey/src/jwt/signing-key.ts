@@ -3,6 +3,7 @@
  * what these functions return and trusts it: the key fixes the algorithm.
  */
 import { createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
+import { ANYTHING, checkOptions } from '../options.js'
 import { type AlgorithmRow, isJwsAlgorithm, JWS_ALGORITHMS, type JwsAlgorithm } from './algorithms.js'
 
 /** RFC 7518, 3.2 asks for the hash size; Django's `SECRET_KEY`, 50 characters, signs HS512 too. 256 bits are the floor. */
@@ -47,6 +48,9 @@ export interface VerifyingKeyOptions {
   readonly kid?: string | null
 }
 
+/** What they must be depends on the algorithm. */
+const KEY_RULES = Object.freeze({ algorithm: ANYTHING, key: ANYTHING, kid: ANYTHING })
+
 /**
  * A key that signs, checked and frozen.
  *
@@ -54,6 +58,7 @@ export interface VerifyingKeyOptions {
  *   short (HS*: 32 bytes, RSA: 2048 bits), a PEM as an HS* secret, or two halves that do not belong together
  */
 export function signingKey(options: SigningKeyOptions): SigningKey {
+  checkOptions('signingKey', options, { ...KEY_RULES, verifyingKey: ANYTHING }, 'signingKey.')
   const row = rowOf('signingKey', options.algorithm)
   if (row.keyType === 'secret') {
     if (options.verifyingKey !== undefined) throw wrong('signingKey.verifyingKey', 'HS* has one key for both')
@@ -76,6 +81,7 @@ export function signingKey(options: SigningKeyOptions): SigningKey {
  * @throws TypeError `verifyingKey.<option>: …` as `signingKey` does
  */
 export function verifyingKey(options: VerifyingKeyOptions): VerifyingKey {
+  checkOptions('verifyingKey', options, KEY_RULES, 'verifyingKey.')
   const row = rowOf('verifyingKey', options.algorithm)
   const key =
     row.keyType === 'secret'

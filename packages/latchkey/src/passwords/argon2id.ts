@@ -1,6 +1,7 @@
 /** Argon2 (RFC 9106), the default password hash: `argon2$argon2id$v=19$m=..,t=..,p=..$salt$hash`, as Django writes it. */
 import { randomAlphanumeric } from '../crypto/random.js'
 import { LatchkeyError } from '../errors.js'
+import { ANYTHING, checkOptions } from '../options.js'
 import {
   type Argon2,
   type Argon2Engine,
@@ -45,6 +46,12 @@ export interface Argon2idOptions {
  * @throws TypeError naming a bad option. `hash` and `verify` reject with `internal_error` where neither exists.
  */
 export function argon2id(options: Argon2idOptions = {}): PasswordHasher {
+  checkOptions('argon2id', options, {
+    memoryKib: ANYTHING,
+    passes: ANYTHING,
+    parallelism: ANYTHING,
+    engines: ANYTHING,
+  })
   const parallelism = integerOption('parallelism', options.parallelism ?? 1, 1, MAX_PARALLELISM)
   // RFC 9106 section 3.1: at least 8 KiB per lane.
   const memoryKib = integerOption('memoryKib', options.memoryKib ?? 19456, 8 * parallelism, MAX_MEMORY_KIB)

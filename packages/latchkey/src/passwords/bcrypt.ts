@@ -1,6 +1,7 @@
 /** bcrypt in Django's layouts: `bcrypt_sha256$$2b$12$…` (the hex SHA-256 of the password) and `bcrypt$$2b$12$…` (raw). */
 import { hash as digestOf, randomBytes } from 'node:crypto'
 import { LatchkeyError } from '../errors.js'
+import { ANYTHING, checkOptions } from '../options.js'
 import { defineHasher, type PasswordHasher } from './hasher.js'
 import { integerOption } from './options.js'
 
@@ -44,6 +45,7 @@ export const bcryptSha256 = (options: BcryptOptions = {}) => bcryptHasher('bcryp
 export const bcrypt = (options: BcryptOptions = {}) => bcryptHasher('bcrypt', options)
 
 function bcryptHasher(algorithm: keyof typeof VARIANTS, options: BcryptOptions): PasswordHasher {
+  checkOptions('bcrypt', options, { rounds: ANYTHING, load: ANYTHING })
   const { prepare } = VARIANTS[algorithm]
   const rounds = integerOption('rounds', options.rounds ?? 12, 4, MAX_ROUNDS)
   const load = options.load ?? (() => import('@node-rs/bcrypt'))

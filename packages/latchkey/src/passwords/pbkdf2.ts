@@ -2,6 +2,7 @@
 import { pbkdf2 } from 'node:crypto'
 import { promisify } from 'node:util'
 import { randomAlphanumeric } from '../crypto/random.js'
+import { ANYTHING, checkOptions } from '../options.js'
 import { decodeBase64, defineHasher, encodeBase64, type PasswordHasher, SALT_CHARACTERS } from './hasher.js'
 import { integerOption } from './options.js'
 
@@ -32,6 +33,7 @@ export const pbkdf2Sha256 = (options: Pbkdf2Options = {}) => pbkdf2Hasher('pbkdf
 export const pbkdf2Sha1 = (options: Pbkdf2Options = {}) => pbkdf2Hasher('pbkdf2_sha1', options)
 
 function pbkdf2Hasher(algorithm: keyof typeof VARIANTS, options: Pbkdf2Options): PasswordHasher {
+  checkOptions('pbkdf2', options, { iterations: ANYTHING })
   const { digest, digestBytes } = VARIANTS[algorithm]
   const iterations = integerOption('iterations', options.iterations ?? 1_000_000, 1, MAX_ITERATIONS)
   const pattern = new RegExp(`^${algorithm}\\$([1-9]\\d{0,7})\\$([^$]{1,128})\\$([\\w+/=]{1,64})$`)

@@ -1,6 +1,7 @@
 /** scrypt (RFC 7914) in Django's layout, `scrypt$N$salt$r$p$base64`: the default where Argon2 does not exist. */
 import { scrypt as nodeScrypt } from 'node:crypto'
 import { randomAlphanumeric } from '../crypto/random.js'
+import { ANYTHING, checkOptions } from '../options.js'
 import { decodeBase64, defineHasher, encodeBase64, type PasswordHasher, SALT_CHARACTERS } from './hasher.js'
 import { integerOption } from './options.js'
 
@@ -40,6 +41,7 @@ const isBounded = (s: ScryptSettings) =>
  * @throws TypeError naming a bad option.
  */
 export function scrypt(options: ScryptOptions = {}): PasswordHasher {
+  checkOptions('scrypt', options, { cost: ANYTHING, blockSize: ANYTHING, parallelism: ANYTHING })
   const configured = {
     cost: integerOption('cost', options.cost ?? 2 ** 17, 2, 2 ** 22),
     blockSize: integerOption('blockSize', options.blockSize ?? 8, 1, MAX_BLOCK_SIZE),

@@ -1,7 +1,7 @@
 /** Permissions out of permissions: DRF's `&`, `|` and `~`. */
 import type { Identity } from '../identity.js'
 import { checkValue, someOf } from '../options.js'
-import { isAllowed, isPermission, type Permission, type PermissionRequest } from './permission.js'
+import { isAllowed, isDenied, isPermission, type Permission, type PermissionRequest } from './permission.js'
 
 type AnyTrue<P extends readonly Permission[]> =
   Extract<P[number], Permission<true>> extends never ? false : true
@@ -40,11 +40,8 @@ export function any<const P extends readonly [Permission, ...Permission[]]>(
 /** Allows what the other one denies: DRF's `~A`. */
 export function not(permission: Permission): Permission<false> {
   checkValue('not', [permission], SOME_PERMISSIONS)
-  return combined(
-    'not',
-    [permission],
-    false as const,
-    (identity, request) => !isAllowed(permission, identity, request),
+  return combined('not', [permission], false as const, (identity, request) =>
+    isDenied(permission, identity, request),
   )
 }
 

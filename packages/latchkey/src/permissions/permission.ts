@@ -44,16 +44,28 @@ export function permission(
 }
 
 /**
- * What a permission says of a request: the one way to ask it.
+ * What a permission says of a request: the one way to ask it. Null where it says nothing.
  * @throws TypeError for an answer that is none: what is not `true` must not let anybody in, and a promise is not `true`
  */
-export function isAllowed(permission: Permission, identity: Identity, request: PermissionRequest): boolean {
+function answerOf(permission: Permission, identity: Identity, request: PermissionRequest): boolean | null {
   const allowed: unknown = permission.allows(identity, request)
-  if (allowed === true) return true
-  if (allowed === false || allowed === null || allowed === undefined) return false
+  if (allowed === true || allowed === false) return allowed
+  if (allowed === null || allowed === undefined) return null
+  // Nobody waits for it, and its rejection would end the process.
+  if (allowed instanceof Promise) allowed.catch(() => undefined)
   throw new TypeError(
     `allows: of the permission ${permission.name} must return true or false, and no promise`,
   )
+}
+
+/** Whether a permission says yes. */
+export function isAllowed(permission: Permission, identity: Identity, request: PermissionRequest): boolean {
+  return answerOf(permission, identity, request) === true
+}
+
+/** Whether it says no: more than saying nothing. */
+export function isDenied(permission: Permission, identity: Identity, request: PermissionRequest): boolean {
+  return answerOf(permission, identity, request) === false
 }
 
 export const isPermission = hasMethods('allows')

@@ -1,4 +1,5 @@
 /** The store that keeps everything in this process: for tests, examples and throw-away servers. Implements store.ts. */
+import { BOOLEAN, checkOptions } from '../options.js'
 import { counterStore } from './memory/counters.js'
 import { jwtStore } from './memory/jwts.js'
 import { keyStore } from './memory/keys.js'
@@ -18,6 +19,7 @@ export interface MemoryStoreOptions {
  * contract holds, because each change is made without giving up the event loop.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  checkOptions('memoryStore', options, { externalUsers: BOOLEAN })
   const tables: Tables = {
     closed: false,
     externalUsers: options.externalUsers ?? false,

@@ -24,7 +24,17 @@ export interface Throttle {
 }
 
 /** What an option that takes throttles must be. */
-export const THROTTLES = listOf("throttles, such as throttleByUser('1000/day')", hasMethods('key'))
+export const THROTTLES = listOf("throttles, such as throttleByUser('1000/day')", isThrottle)
+
+/** One of a stage that there is not would never act. */
+function isThrottle(value: unknown): boolean {
+  if (!hasMethods('key')(value)) return false
+  const { name, stage, rate } = value as Partial<Throttle>
+  const isStage = stage === 'address' || stage === 'identity'
+  return (
+    typeof name === 'string' && isStage && rate !== undefined && rate.maxCount > 0 && rate.periodSeconds > 0
+  )
+}
 
 /**
  * Counts the request with every throttle of a stage. Throws `throttled` with the longest wait of those that refuse; or

@@ -6,12 +6,15 @@ import {
   allRequired,
   BOOLEAN,
   checkOptions,
+  checkValue,
   FUNCTION,
   numberRule,
   OPTIONS,
   orNull,
   type Rules,
+  required,
   rule,
+  TEXT,
   wholeNumber,
 } from '../options.js'
 import { newFormattedSecret, type SecretFormat, secretPrefix } from './token-format.js'
@@ -84,6 +87,8 @@ export const POLICY_NAME = rule(
   (value) => typeof value === 'string' && /^[a-z][a-z0-9_-]*$/.test(value),
 )
 
+const POLICY_NAME_OF_EACH = rule('be policies, each with a name, such as knox().policy', TEXT.holds)
+
 const RENEWAL: Rules<TokenRenewal> = allRequired({
   minIntervalSeconds: numberRule(0),
   maxTtlSeconds: orNull(ABOVE_0),
@@ -119,6 +124,7 @@ export const TOKEN_POLICY_RULES: Rules<TokenPolicy> = Object.freeze({
 export function policyTable(more: readonly TokenPolicy[]): ReadonlyMap<string, TokenPolicy> {
   const table = new Map([[AUTHTOKEN.name, AUTHTOKEN]])
   for (const policy of more) {
+    checkValue('policies', policy?.name, required(POLICY_NAME_OF_EACH))
     checkOptions('a policy', policy, allRequired(TOKEN_POLICY_RULES), `policies.${policy?.name}.`)
     if (policy.renewal !== null)
       checkOptions('a policy', policy.renewal, RENEWAL, `policies.${policy.name}.renewal.`)

@@ -180,6 +180,7 @@ describe('apiView', () => {
 
   it.each([
     ['a promise', async () => false],
+    ['a promise that is broken', () => Promise.reject(new Error('nobody waits for it'))],
     ['a text', () => 'no'],
     ['a number', () => 1],
   ])('lets nobody in by a permission that gives %s', async (_what, allows) => {
@@ -201,6 +202,9 @@ describe('apiView', () => {
     const view = apiView({ permissions: [staffOnly], get: hello })
     expect((await ask(view, withToken())).status).toBe(403)
     expect((await ask(view, withToken(staffToken))).status).toBe(200)
+    // Nor is it a no that `not` makes a yes of.
+    const negated = apiView({ permissions: [not(staffOnly)], get: hello })
+    for (const one of [token, staffToken]) expect((await ask(negated, withToken(one))).status).toBe(403)
   })
 
   it('lets anybody read and somebody write', async () => {

@@ -140,7 +140,7 @@ const ALIASES: ReadonlyArray<readonly [name: RegExp, encoding: string]> = [
 
 /** The charset of that name, as in `Content-Type: …; charset=NAME`; undefined if there is none. */
 export function findCharset(name: string): Charset | undefined {
-  const key = name.toLowerCase().replace(/[_ ]/g, '-')
+  const key = name.toLowerCase().replace(/[_ :]/g, '-')
   const known = CHARSETS.get(key)
   if (known !== undefined) return known
   const [alias, encoding] = ALIASES.find(([one]) => one.test(key)) ?? []

@@ -12,7 +12,7 @@ import { viewMetadata } from './metadata.js'
 import { requestedFormat, selectRenderer } from './negotiation.js'
 import { parseBody } from './parsers/parser.js'
 import type { Renderer } from './renderers/renderer.js'
-import { ApiResponse } from './response.js'
+import { ApiResponse, headerLines, withContentType } from './response.js'
 import type { CompletePolicy, View } from './view.js'
 
 export interface DispatchContext extends ErrorContext {
@@ -69,7 +69,8 @@ async function run(
   const handler = view.handlers.get(request.method)
   if (handler !== undefined) {
     const result = await handler(request, services)
-    if (result instanceof Response)
+    // By its name: a server may have put another class in place of the global one.
+    if (Object.prototype.toString.call(result) === '[object Response]')
       throw new TypeError('a handler returned a Response of fetch; return data, or response(data, { … })')
     return result instanceof ApiResponse ? result : new ApiResponse(result)
   }
@@ -93,15 +94,7 @@ function render(
   const { renderer, mediaType } = accepted
   const vary = [...(policy.renderers.length > 1 ? ['Accept'] : []), ...request.vary]
   if (renderer.varyOn !== undefined && !vary.includes(renderer.varyOn)) vary.push(renderer.varyOn)
-  const headers: Array<readonly [string, string]> = []
-  let isTyped = false
-  for (const [name, value] of Object.entries(answer.headers)) {
-    const lowerCaseName = name.toLowerCase()
-    // DRF's rule: what a view allows is not for its answers to say.
-    if (lowerCaseName === 'allow') continue
-    isTyped ||= lowerCaseName === 'content-type'
-    for (const one of typeof value === 'string' ? [value] : value) headers.push([name, one])
-  }
+  const headers = headerLines(answer)
   if (policy.carriesSecret) headers.push(['Cache-Control', 'no-store'])
   if (vary.length > 0) headers.push(['Vary', vary.join(', ')])
   headers.push(['Allow', view.allow])
@@ -116,10 +109,10 @@ function render(
     username: request.user?.username ?? null,
   })
   if (rendered.body === null) return { status: rendered.status ?? answer.status, headers, body: null }
-  if (!isTyped) headers.unshift(['Content-Type', renderer.contentType])
+  const typed = withContentType(headers, renderer.contentType)
   return {
     status: rendered.status ?? answer.status,
-    headers: rendered.headers === undefined ? headers : [...headers, ...rendered.headers],
+    headers: rendered.headers === undefined ? typed : [...typed, ...rendered.headers],
     body: rendered.body,
   }
 }

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { isLatchkeyError } from '../errors.js'
+import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import { createLatchkey, type Latchkey } from '../latchkey.js'
 import { allowAny } from '../permissions/allow-any.js'
+import { permission } from '../permissions/permission.js'
 import { memoryStore } from '../stores/memory.js'
 import { fakeRequest } from '../testing/fake-request.js'
 import { apiView } from './api-view.js'
@@ -69,9 +70,40 @@ it('lets an app reshape the answer to an error, and keeps the usual one where it
   const crash = () => {
     throw failed
   }
-  for (const careless of [crash, () => undefined, async () => response({})]) {
+  const rejects = () => Promise.reject(failed)
+  for (const careless of [crash, rejects, () => undefined]) {
     for (const [status, body] of await ask(Reflect.apply(build, undefined, [careless])))
       expect([status, body]).toEqual([401, '{"detail":"Authentication credentials were not provided."}'])
   }
-  expect(told).toHaveLength(6)
+  const [view, gate] = await ask(build(() => response(Number.NaN)))
+  expect([view?.[0], gate?.[0]]).toEqual([500, 401])
+  // Of a promise it is told twice: that it is no answer, and why it was broken.
+  expect(told).toHaveLength(10)
+})
+
+it('sends what an error or a handler says of headers, in views and guards alike', async () => {
+  const cookies = ['a=1; Path=/', 'b=2; Path=/']
+  const latchkey = createLatchkey({
+    store: memoryStore(),
+    secret: 'a secret of at least thirty-two characters',
+    permissions: [
+      permission('Cookies', () => {
+        throw new LatchkeyError('permission_denied', { headers: { 'Set-Cookie': cookies } })
+      }),
+    ],
+    exceptionHandler: (_error, usual) =>
+      response(usual.data, {
+        ...usual,
+        headers: { ...usual.headers, 'content-type': 'application/problem+json', Allow: 'PATCH' },
+      }),
+  })
+  const view = await latchkey.handler(apiView({ get: () => ({}) }))(fakeRequest())
+  const { refusal } = await latchkey.gate()(fakeRequest())
+  for (const answer of [view, refusal]) {
+    const named = (name: string) =>
+      (answer?.headers ?? []).filter(([one]) => one.toLowerCase() === name).map(([, value]) => value)
+    expect([answer?.status, named('set-cookie')]).toEqual([403, cookies])
+    expect(named('content-type')).toEqual(['application/problem+json'])
+    expect(named('allow')).toEqual(answer === view ? ['GET, HEAD, OPTIONS'] : [])
+  }
 })

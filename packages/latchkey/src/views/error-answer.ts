@@ -50,6 +50,8 @@ export function errorAnswer(
   try {
     const own: unknown = exceptionHandler(error, usual, request)
     if (own instanceof ApiResponse) return own
+    // An async function is no handler, and its rejection would end the process.
+    if (own instanceof Promise) own.catch((trouble: unknown) => onError(trouble, request))
     throw new TypeError('exceptionHandler: must return what response() does')
   } catch (trouble) {
     onError(trouble, request)

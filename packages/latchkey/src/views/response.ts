@@ -3,7 +3,7 @@
 export interface ResponseOptions {
   /** Default is 200. */
   readonly status?: number
-  /** Beside those that the view sets (`Content-Type`, `Allow`, `Vary`). */
+  /** `Content-Type` stands in place of the renderer's. `Allow` is the view's to say, and `Vary` is one more line. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
 }
 
@@ -25,4 +25,21 @@ export class ApiResponse {
 /** An answer with a status or headers; `undefined` as data: an empty body. */
 export function response(data: unknown, options?: ResponseOptions): ApiResponse {
   return new ApiResponse(data, options)
+}
+
+/** The headers of an answer as lines, several values of one name on lines of their own. */
+export function headerLines({ headers }: ApiResponse): Array<readonly [name: string, value: string]> {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    // DRF's rule: which methods there are is not for an answer to say.
+    name.toLowerCase() === 'allow' ? [] : [value].flat().map((one): [string, string] => [name, one]),
+  )
+}
+
+/** With the type of the body in front, unless the answer has named one. */
+export function withContentType(
+  lines: ReadonlyArray<readonly [name: string, value: string]>,
+  contentType: string,
+): Array<readonly [name: string, value: string]> {
+  const isTyped = lines.some(([name]) => name.toLowerCase() === 'content-type')
+  return isTyped ? [...lines] : [['Content-Type', contentType], ...lines]
 }

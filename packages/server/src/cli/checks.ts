@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import { AUTHTOKEN, createLatchkey, LatchkeyError, memoryStore } from 'latchkey'
+import { createLatchkey, LatchkeyError, memoryStore } from 'latchkey'
 import { nearest } from '../settings/nearest.js'
 import { newSecret } from '../settings/secret-file.js'
 import { SETTING_KEYS, SETTINGS } from '../settings/settings.js'
@@ -14,6 +14,7 @@ import {
   optionsOf,
   refuseLostSecret,
   requireMigrated,
+  sealingPolicies,
   willMakeSecret,
 } from './open.js'
 import { CommandError, type Io } from './output.js'
@@ -193,15 +194,17 @@ async function lostSecretProblem(settings: LoadedSettings): Promise<void> {
   }
 }
 
-/** One token tells: whether the secret belongs to this database. */
+/** One token of each policy tells: whether the secret belongs to this database. */
 async function sealProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
   if (willMakeSecret(settings)) return null
   // Whatever keeps it from opening is said by another check.
   const opened = await open(io, settings).catch(() => null)
   if (opened === null) return null
   return problemOf(async () => {
-    const [token] = await opened.latchkey.tokens.list({ policy: AUTHTOKEN.name, limit: 1 })
-    if (token !== undefined) await opened.latchkey.tokens.reveal(token)
+    for (const { name } of sealingPolicies(settings)) {
+      const [token] = await opened.latchkey.tokens.list({ policy: name, limit: 1 })
+      if (token !== undefined) await opened.latchkey.tokens.reveal(token)
+    }
   }).finally(() => opened.close())
 }
 

@@ -121,6 +121,10 @@ describe('createsuperuser at a terminal', () => {
     const { exitCode, stderr } = await at(['createsuperuser'], '\u0003')
     expect([exitCode, stderr]).toEqual([130, expect.stringMatching(/\nOperation cancelled\.\n$/)])
     expect(process.listenerCount('SIGINT')).toBe(listeners)
+    // Nothing waits for the terminal any more, which would keep the process.
+    const terminal = new FakeTerminal(folder, ['\u0003'])
+    await run(['createsuperuser'], terminal.io)
+    expect([terminal.io.stdin.isPaused(), terminal.io.stdin.listenerCount('data')]).toEqual([true, 0])
   })
 
   it('asks again for an address that cannot be one, and refuses one that was given', async () => {

@@ -9,6 +9,7 @@ import {
   jsonRenderer,
   type Latchkey,
   type SecretSource,
+  type TokenPolicy,
 } from 'latchkey'
 import { readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
 import { isPostgres } from '../settings/setting-kinds.js'
@@ -78,7 +79,7 @@ export function willMakeSecret(settings: LoadedSettings): boolean {
  * @throws CommandError that says what to do
  */
 export async function refuseLostSecret(store: SqlStore, settings: LoadedSettings): Promise<void> {
-  const sealed = await hasSealed(store)
+  const sealed = await hasSealed(store, settings)
   if (!sealed) return
   const file = settings.values.secretFile ?? defaultSecretFile(settings)
   throw new CommandError(
@@ -87,9 +88,16 @@ export async function refuseLostSecret(store: SqlStore, settings: LoadedSettings
   )
 }
 
-async function hasSealed(store: SqlStore): Promise<string | null> {
+/** Those whose tokens are shown again, and so are sealed. */
+export function sealingPolicies({ config }: LoadedSettings): readonly TokenPolicy[] {
+  return [AUTHTOKEN, ...(config.policies ?? [])].filter(({ shownAgain }) => shownAgain)
+}
+
+async function hasSealed(store: SqlStore, settings: LoadedSettings): Promise<string | null> {
   const isSealed = ({ sealed }: { readonly sealed: Uint8Array | null }) => sealed !== null
-  if ((await store.tokens.list({ policy: AUTHTOKEN.name }, { limit: 1 })).some(isSealed)) return 'tokens'
+  for (const { name } of sealingPolicies(settings)) {
+    if ((await store.tokens.list({ policy: name }, { limit: 1 })).some(isSealed)) return 'tokens'
+  }
   return (await store.keys.list()).some(isSealed) ? 'signing keys' : null
 }
 

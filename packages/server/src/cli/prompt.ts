@@ -10,6 +10,8 @@ export class Prompt {
   readonly #io: Io
   readonly #decoder = new StringDecoder('utf8')
   #typed = ''
+  /** Ends the reading that is under way, so that nothing waits for the terminal any more. */
+  #abandon: () => void = () => undefined
   #ended = false
 
   constructor(io: Io) {
@@ -25,13 +27,10 @@ export class Prompt {
   async ask(question: string): Promise<string> {
     this.#io.stderr.write(question)
     // A terminal that shows what is typed makes a signal of Ctrl-C, and no key.
-    let interrupt: () => void = () => undefined
-    const interrupted = new Promise<never>((_resolve, reject) => {
-      interrupt = () => reject(new Interrupted())
-    })
+    const interrupt = () => this.#abandon()
     process.once('SIGINT', interrupt)
     try {
-      return await Promise.race([this.#readLine(), interrupted])
+      return await this.#readLine()
     } finally {
       process.off('SIGINT', interrupt)
     }
@@ -99,6 +98,7 @@ export class Prompt {
         done(() => resolve(''))
       }
       const onError = (error: Error) => done(() => reject(error))
+      this.#abandon = () => done(() => reject(new Interrupted()))
       stdin.on('data', onData).on('end', onEnd).on('error', onError)
       stdin.resume()
     })
@@ -134,7 +134,10 @@ export async function passwordFromStdin(io: Io): Promise<string> {
     byteCount += bytes.length
     if (bytes.includes(0x0a) || byteCount > MAX_STDIN_BYTES) break
   }
-  const line = firstLine(Buffer.concat(chunks))
+  const bytes = Buffer.concat(chunks)
+  if (bytes.length > MAX_STDIN_BYTES && !bytes.includes(0x0a))
+    throw new CommandError('--password-stdin: the first line is too long for a password')
+  const line = firstLine(bytes)
   if (line === '') throw new CommandError('--password-stdin: standard input is empty')
   return line
 }

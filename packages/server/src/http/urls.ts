@@ -22,6 +22,7 @@ export interface UrlPattern {
  */
 export function path(route: string, view: View | Handler, options: PathOptions = {}): UrlPattern {
   if (!/^[^\s?#*]*$/.test(route)) throw new TypeError(`route: '${route}' is not a path`)
-  const { formatSuffixes = false } = options
+  const { formatSuffixes = false, ...others } = options
+  for (const name of Object.keys(others)) throw new TypeError(`${name}: path() has no such option`)
   return Object.freeze({ route: route.startsWith('/') ? route : `/${route}`, view, formatSuffixes })
 }

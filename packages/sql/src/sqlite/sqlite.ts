@@ -100,7 +100,15 @@ function checkedPath(path: string): string {
  * @internal
  */
 export function checkedOptions(options: SqliteOptions): ConnectionOptions {
-  const { busyTimeoutMs = 5000, synchronous = 'full', externalUsers = false, migrate = true } = options
+  const {
+    busyTimeoutMs = 5000,
+    synchronous = 'full',
+    externalUsers = false,
+    migrate = true,
+    ...others
+  } = options
+  for (const name of Object.keys(others))
+    throw new TypeError(`sqlite(path, { ${name} }): there is no such option`)
   if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0 || busyTimeoutMs > 2 ** 31 - 1) {
     throw new TypeError('sqlite(path, { busyTimeoutMs }) must be a number of milliseconds, 0 or more')
   }

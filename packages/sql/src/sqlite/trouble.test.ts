@@ -2,7 +2,7 @@ import { openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync,
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { isLatchkeyError } from 'latchkey'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   digestOf,
   insertToken,
@@ -30,6 +30,8 @@ function refusalOf(path: string): string {
   }
   throw new Error('it was opened')
 }
+
+afterEach(() => void vi.restoreAllMocks())
 
 describe('at the start, sqlite(path) refuses', () => {
   it('a directory that does not exist', () => {
@@ -122,7 +124,6 @@ describe('trouble later is store_unavailable, never "not found"', () => {
     }
     expect(await store.tokens.findByDigest(digestOf(1))).toMatchObject({ user })
     await store.close()
-    now.mockRestore()
   })
 
   it('a full disk: nothing is acknowledged, and what was there stays readable', async () => {

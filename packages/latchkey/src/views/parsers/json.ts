@@ -1,5 +1,6 @@
 /** The parser of `application/json`: bytes to text to value, with Python's error texts. One of a view's parsers. */
 import { LatchkeyError } from '../../errors.js'
+import { BOOLEAN, checkOptions } from '../../options.js'
 import { CharsetError } from '../charset.js'
 import { JsonSyntaxError, parseJson } from '../json.js'
 import { bodyCharset, type Parser } from './parser.js'
@@ -11,8 +12,8 @@ export interface JsonParserOptions {
 
 /** Reads JSON in the charset of the content type. A byte order mark is refused, as Python refuses it. */
 export function jsonParser(options: JsonParserOptions = {}): Parser {
+  checkOptions('jsonParser', options, { exactNumbers: BOOLEAN })
   const { exactNumbers = false } = options
-  if (typeof exactNumbers !== 'boolean') throw new TypeError('jsonParser: exactNumbers must be a boolean')
   return {
     mediaType: 'application/json',
     parse: (body, contentType) => {

@@ -65,7 +65,7 @@ function writeTemplate(folder: string, words: Readonly<Record<string, string>>):
       writeFileSync(join(folder, target), text, { flag: 'wx' })
     } catch (error) {
       // A disk that became full leaves the beginning of a file.
-      if (codeOf(error) !== 'EEXIST') rmSync(join(folder, target), { force: true })
+      if (codeOf(error) === 'ENOSPC') rmSync(join(folder, target), { force: true })
       throw new CommandError(`${join(folder, target)} cannot be written: ${codeOf(error)}`, { cause: error })
     }
     return target
