@@ -14,6 +14,8 @@ import { pbkdf2Sha256 } from './passwords/pbkdf2.js'
 import { all, any, not } from './permissions/combine.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import { permission } from './permissions/permission.js'
+import { redisBroadcast } from './redis/broadcast.js'
+import { redisCounters } from './redis/counters.js'
 import { memoryStore } from './stores/memory.js'
 import { throttleByUser } from './throttles/by-user.js'
 import { apiView } from './views/api-view.js'
@@ -164,6 +166,8 @@ const MISTAKES: Readonly<Record<string, readonly [() => unknown, RegExp]>> = {
   'a misspelt number of rounds': [() => call(pbkdf2Sha256, { iteration: 1 }), /^iteration: pbkdf2/],
   'a misspelt option of a parser': [() => call(jsonParser, { strict: true }), /^strict: jsonParser has/],
   'a store of misspelt users': [() => call(memoryStore, { external: true }), /^external: memoryStore has/],
+  'misspelt counters': [() => call(redisCounters, {}, { timeout: 5 }), /^timeout: redisCounters has/],
+  'a misspelt broadcast': [() => call(redisBroadcast, {}, { chanel: 'x' }), /^chanel: redisBroadcast has/],
   'a throttle of no stage': [
     () => create({ throttles: [{ ...throttleByUser('1/min'), stage: 'adress' }] }),
     /^throttles: must be a list of throttles/,

@@ -1,5 +1,6 @@
 /** The broadcast over Redis: nodes publish to one channel and listen to it. Implements broadcast.ts. */
 import type { Broadcast } from '../broadcast/broadcast.js'
+import { checkOptions, TEXT } from '../options.js'
 import { type RedisClient, send } from './client.js'
 
 /** What hears messages: a client of `ioredis` or of `redis`, which while it listens can do nothing else. */
@@ -47,6 +48,7 @@ export function redisBroadcast(
   connection: RedisConnection | { readonly publisher: RedisClient; readonly subscriber: RedisSubscriber },
   options: RedisBroadcastOptions = {},
 ): Broadcast {
+  checkOptions('redisBroadcast', options, { channel: TEXT })
   const { channel = 'latchkey:changes' } = options
   const publisher = 'publisher' in connection ? connection.publisher : connection
   const wakes = new Set<() => void>()

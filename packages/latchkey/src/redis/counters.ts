@@ -1,4 +1,5 @@
 /** Counters in Redis, for `createLatchkey({ counters })`: what throttles and failed logins are counted in. */
+import { checkOptions, rule, TEXT } from '../options.js'
 import type { CounterEvents, CounterLimit, CounterStore } from '../stores/store.js'
 import { answerWithin, type RedisClient, runScript, send } from './client.js'
 import { HIT, MERGE } from './counter-scripts.js'
@@ -10,6 +11,11 @@ export interface RedisCountersOptions {
   readonly timeoutMs?: number
 }
 
+const TIMEOUT_MS = rule(
+  'be a number above 0, to 60000',
+  (value) => typeof value === 'number' && value > 0 && value <= 60_000,
+)
+
 /**
  * The counters of all processes that share this Redis, each method one atomic step. They are the only thing in it, and
  * nobody's only copy of anything: a Redis that was emptied has forgotten who is throttled.
@@ -19,8 +25,8 @@ export interface RedisCountersOptions {
  * @param client of `ioredis` or `redis`; connecting, reconnecting and closing it is yours
  */
 export function redisCounters(client: RedisClient, options: RedisCountersOptions = {}): CounterStore {
+  checkOptions('redisCounters', options, { prefix: TEXT, timeoutMs: TIMEOUT_MS })
   const { prefix = 'latchkey:counters:', timeoutMs = 1000 } = options
-  if (!(timeoutMs > 0 && timeoutMs <= 60_000)) throw new TypeError('timeoutMs: must be above 0, to 60000')
   const ask = async (
     key: string,
     { maxCount, periodSeconds }: CounterLimit,

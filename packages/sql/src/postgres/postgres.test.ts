@@ -26,6 +26,7 @@ describe('postgres(url, options)', () => {
       ['migrate', 'yes'],
       ['broadcast', {}],
       ['replica', 'mysql://other'],
+      ['pollSize', 5],
     ]
     for (const [name, value] of wrong) {
       const options: PostgresOptions = { [name]: value }

@@ -155,12 +155,20 @@ const NUMBERS = {
 type Checked = ConnectionOptions & { readonly poolSize: number }
 
 /** The options with their defaults; a `TypeError` for a wrong one. */
+const OPTION_NAMES: ReadonlySet<string> = new Set<keyof PostgresOptions>([
+  ...(['schema', 'poolSize', 'transactionPooler', 'replica', 'leaseSeconds', 'broadcast'] as const),
+  ...(['connectTimeoutMs', 'statementTimeoutMs', 'externalUsers', 'migrate'] as const),
+])
+
 function checkedOptions(
   options: PostgresOptions,
 ): Checked & Pick<ChangesOptions, 'leaseSeconds' | 'broadcast'> {
   const { schema = 'latchkey', leaseSeconds = 2, broadcast } = options
   const { poolSize = 10, connectTimeoutMs = 5000, statementTimeoutMs = 5000 } = options
   const { transactionPooler = false, externalUsers = false, migrate = true } = options
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.has(name)) throw new TypeError(`postgres(url, { ${name} }): there is no such option`)
+  }
   for (const [name, value] of Object.entries({ poolSize, connectTimeoutMs, statementTimeoutMs })) {
     const { min, max, what } = NUMBERS[name as keyof typeof NUMBERS]
     if (!Number.isSafeInteger(value) || value < min || value > max) throw wrong(name, what)

@@ -50,6 +50,7 @@ describe('sqlite(path)', () => {
       ['synchronous', 'off'],
       ['externalUsers', 1],
       ['migrate', 'yes'],
+      ['busyTimeout', 5],
     ]
     for (const [name, value] of wrong) {
       const options: SqliteOptions = { [name]: value }
