@@ -11,7 +11,7 @@ import {
   type SecretSource,
   type TokenPolicy,
 } from 'latchkey'
-import { readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
+import { newSecret, readOrMakeSecretFile, readSecretFile } from '../settings/secret-file.js'
 import { isPostgres } from '../settings/setting-kinds.js'
 import { SettingsError } from '../settings/settings-error.js'
 import { CommandError, type Io, note } from './output.js'
@@ -143,18 +143,55 @@ export async function withLatchkey<T>(
   }
 }
 
+/** As `withLatchkey`, for work that seals and opens nothing: a secret that is lost keeps nobody from revoking. */
+export async function withoutSealing<T>(
+  io: Io,
+  settings: LoadedSettings,
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const opened = await open(io, settings, 'command', 'none')
+  try {
+    return await work(opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Whether a command seals or opens anything. */
+type Sealing = 'needed' | 'none'
+
+async function secretFor(
+  io: Io,
+  settings: LoadedSettings,
+  store: SqlStore,
+  sealing: Sealing,
+): Promise<SecretPlace> {
+  try {
+    if (willMakeSecret(settings)) await refuseLostSecret(store, settings)
+  } catch (error) {
+    if (sealing === 'needed' || !(error instanceof CommandError)) throw error
+    note(io, `Warning: ${error.message}.`)
+    return { source: newSecret(), file: undefined, isDevelopment: true }
+  }
+  return findSecret(io, settings)
+}
+
 /**
  * Opens the store and builds the Latchkey that the settings describe.
  * @throws CommandError when the database is missing or not migrated, SettingsError without a secret
  */
-export async function open(io: Io, settings: LoadedSettings, use: RedisUse = 'command'): Promise<Opened> {
+export async function open(
+  io: Io,
+  settings: LoadedSettings,
+  use: RedisUse = 'command',
+  sealing: Sealing = 'needed',
+): Promise<Opened> {
   const redis = await redisOf(io, settings, use)
   let store: SqlStore | undefined
   try {
     store = openStore(settings, 'existing', redis?.broadcast)
     await requireMigrated(store)
-    if (willMakeSecret(settings)) await refuseLostSecret(store, settings)
-    const secret = findSecret(io, settings)
+    const secret = await secretFor(io, settings, store, sealing)
     const options = { ...optionsOf(settings), ...(redis && { counters: redis.counters }) }
     const latchkey = createLatchkey({ store, secret: secret.source, ...options })
     // Redis last: what was only counted so far is written to it, and what was changed is told over it.

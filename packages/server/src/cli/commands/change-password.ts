@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import { isLatchkeyError, type Latchkey, type User } from 'latchkey'
 import { findUser } from '../find-user.js'
-import { withLatchkey } from '../open.js'
+import { withoutSealing } from '../open.js'
 import { CommandError, type Io, note, printLine } from '../output.js'
 import { Prompt, passwordFromStdin } from '../prompt.js'
 import { loadSettings, withSettings } from '../session.js'
@@ -21,7 +21,7 @@ export function changePasswordCommand(io: Io, name: string): Command {
     .option('--allow-weak-password', 'take a password that is short, common or like the username')
     .action(async (username: string | undefined, flags: Flags) => {
       const settings = await loadSettings(io, command)
-      await withLatchkey(io, settings, async ({ latchkey }) => {
+      await withoutSealing(io, settings, async ({ latchkey }) => {
         const user = await findUser(latchkey, username ?? userInfo().username)
         if (flags.passwordStdin) await setFromStdin(io, latchkey, user, flags)
         else await dialogue(io, latchkey, user, flags)

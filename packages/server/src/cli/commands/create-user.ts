@@ -10,7 +10,7 @@ import {
   type User,
   usernameErrors,
 } from 'latchkey'
-import { withLatchkey } from '../open.js'
+import { withoutSealing } from '../open.js'
 import { CommandError, type Io, note, printJson, printLine } from '../output.js'
 import { Prompt, passwordFromStdin } from '../prompt.js'
 import { loadSettings, withSettings } from '../session.js'
@@ -49,7 +49,7 @@ export function createUserCommand(io: Io, name: string, kind: Kind): Command {
       if (username !== undefined && flags.username !== undefined && username !== flags.username)
         throw new UsageError(command, 'give one username, as an argument or by --username')
       const settings = await loadSettings(io, command)
-      await withLatchkey(io, settings, async ({ latchkey }) => {
+      await withoutSealing(io, settings, async ({ latchkey }) => {
         const wanted = username ?? flags.username
         const user = await create(io, latchkey, kind, {
           ...flags,

@@ -1,6 +1,6 @@
 /** `latchkey flushexpiredtokens`: removes what has expired and means nothing any more. For a daily job. */
 import { Command } from 'commander'
-import { withLatchkey } from '../open.js'
+import { withoutSealing } from '../open.js'
 import { type Io, printJson, printLine } from '../output.js'
 import { loadSettings, withSettings } from '../session.js'
 
@@ -10,7 +10,7 @@ export function flushExpiredTokensCommand(io: Io): Command {
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const settings = await loadSettings(io, command)
-      await withLatchkey(io, settings, async ({ latchkey, store }) => {
+      await withoutSealing(io, settings, async ({ latchkey, store }) => {
         const removed = {
           tokens: await latchkey.tokens.deleteExpired(),
           sessions: await latchkey.sessions.deleteExpired(),

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import type { JwtRecord, JwtService, Latchkey } from 'latchkey'
 import { findUser } from '../find-user.js'
-import { withLatchkey } from '../open.js'
+import { withoutSealing } from '../open.js'
 import { CommandError, type Io, note, printJson, printLine, printTable, timeText } from '../output.js'
 import { loadSettings, withSettings } from '../session.js'
 import { namesOf } from '../tokens.js'
@@ -26,7 +26,7 @@ function listCommand(io: Io): Command {
     .option('--user <username>', 'those of this user')
     .option('--json', 'print one JSON document')
     .action(async ({ user: username, json }: ListFlags) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      await withoutSealing(io, await loadSettings(io, command), async ({ latchkey }) => {
         const user = username === undefined ? undefined : await findUser(latchkey, username)
         const records = [...(await jwtsOf(latchkey).list(user && { user }))].sort(byIssue)
         const nowMs = latchkey.clock.nowMs()
@@ -52,7 +52,7 @@ function revokeCommand(io: Io): Command {
     .action(async (jti: string | undefined, { user: username }: { user?: string }) => {
       if ((jti === undefined) === (username === undefined))
         throw new UsageError(command, 'give a jti or --user, one of them')
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      await withoutSealing(io, await loadSettings(io, command), async ({ latchkey }) => {
         const jwts = jwtsOf(latchkey)
         if (jti !== undefined) {
           if (!(await jwts.revokeById(jti))) throw new CommandError(`there is no live JWT ${jti}`)

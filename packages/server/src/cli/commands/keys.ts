@@ -1,7 +1,7 @@
 /** `latchkey keys generate|rotate|list|retire`: the keys in the store that sign JWTs. */
 import { Command, Option } from 'commander'
 import type { JwsAlgorithm, KeyRetirement, Latchkey, SigningKeyInfo } from 'latchkey'
-import { withLatchkey } from '../open.js'
+import { withLatchkey, withoutSealing } from '../open.js'
 import { CommandError, type Io, note, printJson, printLine, printTable, timeText } from '../output.js'
 import { loadSettings, withSettings } from '../session.js'
 
@@ -67,7 +67,7 @@ function listCommand(io: Io): Command {
     .description('list keys, in the order in which they sign; never a private one')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      await withoutSealing(io, await loadSettings(io, command), async ({ latchkey }) => {
         const keys = await latchkey.signingKeys.list()
         if (json) printJson(io, keys)
         else if (keys.length === 0) note(io, 'No signing keys.')
@@ -89,7 +89,7 @@ function retireCommand(io: Io): Command {
     .description('refuse everything that a key signed, from now on')
     .argument('<kid>', 'as in `latchkey keys list`')
     .action(async (kid: string) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      await withoutSealing(io, await loadSettings(io, command), async ({ latchkey }) => {
         const outcome = await latchkey.signingKeys.retire(kid)
         if (outcome !== 'retired') throw new CommandError(`${kid}: ${REFUSALS[outcome]}`)
         printLine(io, `Retired key ${kid}: its tokens are refused.`)

@@ -1,7 +1,7 @@
 /** `latchkey user create|list|activate|deactivate|password`: accounts. */
 import { Command } from 'commander'
 import { findUser } from '../find-user.js'
-import { withLatchkey } from '../open.js'
+import { withoutSealing } from '../open.js'
 import { type Io, note, printJson, printLine, printTable, timeText } from '../output.js'
 import { loadSettings, withSettings } from '../session.js'
 import { userJson } from '../user-json.js'
@@ -23,7 +23,7 @@ function listCommand(io: Io): Command {
     .description('list users')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      await withoutSealing(io, await loadSettings(io, command), async ({ latchkey }) => {
         const users = await latchkey.users.list()
         if (json) printJson(io, users.map(userJson))
         else if (users.length === 0) note(io, 'No users.')
@@ -63,7 +63,7 @@ function switchCommand(io: Io, verb: keyof typeof SWITCHES): Command {
     .description(SWITCHES[verb].description)
     .argument('<username>', 'whom')
     .action(async (username: string) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      await withoutSealing(io, await loadSettings(io, command), async ({ latchkey }) => {
         await latchkey.users[verb](await findUser(latchkey, username))
         printLine(io, `User ${username} ${SWITCHES[verb].done}.`)
       })

@@ -1,7 +1,7 @@
 /** `latchkey token list` and `latchkey token show`: who has what, and where it was last used. */
 import { Command } from 'commander'
 import { findUser } from '../../find-user.js'
-import { withLatchkey } from '../../open.js'
+import { withoutSealing } from '../../open.js'
 import { CommandError, type Io, note, printJson, printLine, printTable } from '../../output.js'
 import { loadSettings, withSettings } from '../../session.js'
 import {
@@ -30,7 +30,7 @@ export function listCommand(io: Io): Command {
     .option('--json', 'print one JSON document')
     .action(async ({ user: username, json, ...selection }: ListFlags) => {
       const settings = await loadSettings(io, command)
-      await withLatchkey(io, settings, async ({ latchkey }) => {
+      await withoutSealing(io, settings, async ({ latchkey }) => {
         const owner = username === undefined ? undefined : await findUser(latchkey, username)
         const names = namesOf(owner === undefined ? await latchkey.users.list() : [owner])
         const tokens = await latchkey.tokens.list({ ...selection, ...(owner && { user: owner }) })
@@ -59,7 +59,7 @@ export function showCommand(io: Io): Command {
     .option('--json', 'print one JSON document')
     .action(async (id: string, { reveal, json }: { reveal?: boolean; json?: boolean }) => {
       const settings = await loadSettings(io, command)
-      await withLatchkey(io, settings, async ({ latchkey }) => {
+      await withoutSealing(io, settings, async ({ latchkey }) => {
         const token = await findToken(latchkey, id)
         if (reveal && !findPolicy(settings, token.policy).shownAgain)
           throw new CommandError(

@@ -1,7 +1,7 @@
 /** `latchkey token revoke`: one token, or all that fit. */
 import { Command } from 'commander'
 import { findUser } from '../../find-user.js'
-import { withLatchkey } from '../../open.js'
+import { withoutSealing } from '../../open.js'
 import { type Io, printLine } from '../../output.js'
 import { loadSettings, withSettings } from '../../session.js'
 import { findPolicy, findToken, noToken } from '../../tokens.js'
@@ -26,7 +26,7 @@ export function revokeCommand(io: Io): Command {
       if ((id !== undefined) === isBulk)
         throw new UsageError(command, 'give an id, or some of --user, --policy and --hint')
       const settings = await loadSettings(io, command)
-      await withLatchkey(io, settings, async ({ latchkey }) => {
+      await withoutSealing(io, settings, async ({ latchkey }) => {
         if (id !== undefined) {
           const token = await findToken(latchkey, id)
           if (!(await latchkey.tokens.revoke(token))) throw noToken(id)

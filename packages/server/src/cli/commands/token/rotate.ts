@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { isLatchkeyError } from 'latchkey'
 import { durationOption } from '../../durations.js'
-import { withLatchkey } from '../../open.js'
+import { withLatchkey, withoutSealing } from '../../open.js'
 import { CommandError, type Io, note, printJson, printLine, timeText } from '../../output.js'
 import { loadSettings, withSettings } from '../../session.js'
 import { findPolicy, findToken, tokenJson } from '../../tokens.js'
@@ -60,7 +60,7 @@ export function finishRotationCommand(io: Io): Command {
     .argument('<id>', 'as in `latchkey token list`')
     .option('--force', 'also while somebody uses it')
     .action(async (id: string, { force = false }: { force?: boolean }) => {
-      await withLatchkey(io, await loadSettings(io, command), async ({ latchkey }) => {
+      await withoutSealing(io, await loadSettings(io, command), async ({ latchkey }) => {
         const { previous, ...token } = await findToken(latchkey, id)
         const finished = await latchkey.tokens
           .finishRotation(token.id, { ifQuiet: !force })
