@@ -133,7 +133,8 @@ export { isWellFormed, type SecretFormat, secretFormat } from './tokens/token-fo
 export type { IssueOptions, TokenWishes } from './tokens/token-issuer.js'
 export { AUTHTOKEN, type TokenPolicy, type TokenRenewal } from './tokens/token-policy.js'
 export { TokenSecret } from './tokens/token-secret.js'
-export type { IssuedToken, TokenPage, TokenService } from './tokens/token-service.js'
+export type { TokenPage } from './tokens/token-selection.js'
+export type { IssuedToken, TokenService } from './tokens/token-service.js'
 export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
 export {

@@ -3,13 +3,13 @@ import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
 import { type User, type UserId, userIdOf } from '../identity.js'
-import { ANYTHING, checkOptions, orNull, type Rules, required, rule, TEXT } from '../options.js'
+import { ANYTHING, checkOptions, type Rules, required, rule, TEXT } from '../options.js'
 import type { Store, TokenChanges, TokenRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import { parseAllowedAddresses } from './allowed-addresses.js'
 import { isSubset, parseScopes } from './scopes.js'
 import { digestBytes, digestKey } from './token-digest.js'
-import { hintOf, ownedScopes, type TokenPolicy } from './token-policy.js'
+import { hintOf, ownedScopes, TOKEN_POLICY_RULES, type TokenPolicy } from './token-policy.js'
 
 export interface TokenIssuerOptions {
   readonly store: Store
@@ -38,7 +38,7 @@ export type TokenWishes = Pick<IssueOptions, 'name' | 'scopes' | 'allowedAddress
 
 const WISH_RULES: Rules<TokenWishes> = Object.freeze({
   name: TEXT,
-  ttlSeconds: orNull(rule('be a number', Number.isFinite)),
+  ttlSeconds: TOKEN_POLICY_RULES.ttlSeconds,
   // A caller's own words, mostly: `invalid` tells what is wrong with them.
   scopes: ANYTHING,
   allowedAddresses: ANYTHING,

@@ -6,20 +6,9 @@ import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
-import { type User, type UserId, userIdOf } from '../identity.js'
-import {
-  BOOLEAN,
-  checkOptions,
-  checkValue,
-  numberRule,
-  orNull,
-  type Rules,
-  required,
-  rule,
-  TEXT,
-  wholeNumber,
-} from '../options.js'
-import type { Store, TokenFilter, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
+import type { UserId } from '../identity.js'
+import { BOOLEAN, checkOptions, checkValue, numberRule, type Rules, required, rule } from '../options.js'
+import type { Store, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
 import { SealedSecrets } from './sealed-secrets.js'
 import { type ListedToken, type Token, toListedToken, toToken } from './token.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from './token-digest.js'
@@ -30,8 +19,16 @@ import {
   TokenIssuer,
   type TokenWishes,
 } from './token-issuer.js'
-import { AUTHTOKEN, hintOf, newSecretText, policyTable, type TokenPolicy } from './token-policy.js'
+import {
+  AUTHTOKEN,
+  hintOf,
+  newSecretText,
+  policyTable,
+  TOKEN_POLICY_RULES,
+  type TokenPolicy,
+} from './token-policy.js'
 import { TokenSecret } from './token-secret.js'
+import { filterOfPage, filterOfSelection, type TokenPage, type TokenSelection } from './token-selection.js'
 import { type Caller, type TokenIdentity, TokenVerifier } from './token-verifier.js'
 
 export interface TokenServiceOptions {
@@ -66,40 +63,15 @@ export interface FinishOptions {
 /** Who has not used a previous secret for an hour is taken to have the new one. */
 const QUIET_MS = 3_600_000
 
-/** Which tokens: all of these that are given must fit. */
-export interface TokenSelection {
-  readonly user?: User | UserId
-  readonly policy?: string
-  /** Exactly this hint, as lists show it; a previous secret's counts too. */
-  readonly hint?: string
-}
-
 /** A token with its secret: the only moment at which both are in one place. */
 export interface IssuedToken {
   readonly token: Token
   readonly secret: TokenSecret
 }
 
-export interface TokenPage extends TokenSelection {
-  readonly afterId?: number
-  readonly limit?: number
-}
-
-const SELECTION_RULES: Rules<TokenSelection> = Object.freeze({
-  user: rule('be a user, or the id of one', (value) => value !== null),
-  policy: TEXT,
-  hint: TEXT,
-})
-
-const PAGE_RULES: Rules<TokenPage> = Object.freeze({
-  ...SELECTION_RULES,
-  afterId: wholeNumber(0),
-  limit: wholeNumber(0),
-})
-
 const ROTATE_RULES: Rules<RotateOptions> = Object.freeze({
   overlapSeconds: numberRule(0),
-  ttlSeconds: orNull(rule('be a number', Number.isFinite)),
+  ttlSeconds: TOKEN_POLICY_RULES.ttlSeconds,
 })
 
 const TOKEN_ID = required(rule('be a token, or the id of one', (value) => typeof value === 'number'))
@@ -308,9 +280,9 @@ export class TokenService {
 
   /** Tokens ordered by id, all of them or a user's, a policy's, a page's, with their uses. Never a secret. */
   async list(page: TokenPage = {}): Promise<readonly ListedToken[]> {
-    checkOptions('tokens.list', page, PAGE_RULES)
+    const filter = filterOfPage('tokens.list', page)
     const { afterId, limit } = page
-    const records = await this.#store.tokens.list(filterOf(page), {
+    const records = await this.#store.tokens.list(filter, {
       ...(afterId === undefined ? {} : { afterId }),
       ...(limit === undefined ? {} : { limit }),
     })
@@ -324,8 +296,7 @@ export class TokenService {
 
   /** Revokes all tokens that fit, of a user, a policy or a hint; returns how many there were. */
   async revokeAll(selection: TokenSelection): Promise<number> {
-    checkOptions('tokens.revokeAll', selection, SELECTION_RULES)
-    const filter = filterOf(selection)
+    const filter = filterOfSelection('tokens.revokeAll', selection)
     if (Object.keys(filter).length === 0) throw new TypeError('revokeAll: name a user, a policy or a hint')
     return this.#store.tokens.deleteMany(filter)
   }
@@ -416,19 +387,4 @@ function idOfToken(token: Token | number): number {
   const id = typeof token === 'object' ? token?.id : token
   checkValue('token', id, TOKEN_ID)
   return id
-}
-
-/**
- * @throws TypeError for one that is there and undefined: a user who is missing by mistake must not mean everybody
- */
-function filterOf(selection: TokenSelection): TokenFilter {
-  for (const name of Object.keys(SELECTION_RULES) as Array<keyof TokenSelection>) {
-    if (name in selection) checkValue(name, selection[name], required(SELECTION_RULES[name]))
-  }
-  const { user, policy, hint } = selection
-  return {
-    ...(user === undefined ? {} : { userId: userIdOf(user) }),
-    ...(policy === undefined ? {} : { policy }),
-    ...(hint === undefined ? {} : { hint }),
-  }
 }
