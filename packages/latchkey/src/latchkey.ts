@@ -4,7 +4,7 @@ import { trustedProxies } from './client-address.js'
 import { systemClock } from './clock.js'
 import { Keyring } from './crypto/keyring.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
-import { isLatchkeyError } from './errors.js'
+import { isLatchkeyError, stackOf } from './errors.js'
 import { eventEmitter } from './events.js'
 import { createGate, type Gate } from './gate.js'
 import type { GuardPolicy } from './guard.js'
@@ -211,10 +211,6 @@ function logError(
   { method, path }: { readonly method: string; readonly path: string },
 ): void {
   const where = `${method.slice(0, 20)} ${path.slice(0, 200)}`.replace(/[^\x20-\x7e]/g, '?')
-  const what = isLatchkeyError(error)
-    ? `${error.code}: ${error.message}`
-    : error instanceof Error
-      ? error.stack
-      : 'error'
+  const what = isLatchkeyError(error) ? `${error.code}: ${error.message}` : stackOf(error)
   console.error(`latchkey: ${where}: ${what}`)
 }

@@ -1,5 +1,5 @@
 /** The fetch standard's `Request -> Response`: Hono, Bun, Deno and every runtime that speaks it. */
-import { LatchkeyError } from '../errors.js'
+import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import type { Handler, HttpRequest, HttpResponse, RouteMatch } from '../request.js'
 
 export interface FetchContext {
@@ -69,7 +69,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
     }
   } catch (cause) {
     void reader.cancel().catch(() => undefined)
-    if (cause instanceof LatchkeyError) throw cause
+    if (isLatchkeyError(cause)) throw cause
     throw new LatchkeyError('parse_error', { message: 'The request body broke off.', cause })
   }
   return Buffer.concat(chunks)

@@ -6,7 +6,7 @@ import { generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
-import { LatchkeyError } from '../errors.js'
+import { isLatchkeyError } from '../errors.js'
 import type { KeyRetirement, SigningKeyRecord, Store } from '../stores/store.js'
 import { isJwsAlgorithm, JWS_ALGORITHMS, type JwsAlgorithm } from './algorithms.js'
 import { publicJwk } from './jwks.js'
@@ -125,7 +125,7 @@ export class SigningKeys {
         const fresh = this.#keyring.seal(this.#keyring.unseal(sealed, sealContext(kid)), sealContext(kid))
         if (await this.#store.keys.reseal(kid, sealed, fresh)) resealed += 1
       } catch (error) {
-        if (!(error instanceof LatchkeyError) || error.code !== 'sealing_key_missing') throw error
+        if (!isLatchkeyError(error, 'sealing_key_missing')) throw error
         unopened += 1
       }
     }

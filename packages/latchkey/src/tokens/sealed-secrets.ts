@@ -1,6 +1,6 @@
 /** Secrets that are shown again, under the keys of this moment. A part of the token service. */
 import type { Keyring } from '../crypto/keyring.js'
-import { LatchkeyError } from '../errors.js'
+import { isLatchkeyError } from '../errors.js'
 import type { TokenRecord, TokenStore } from '../stores/store.js'
 import { TokenSecret } from './token-secret.js'
 
@@ -37,7 +37,7 @@ export class SealedSecrets {
           const sealed = this.#keyring.seal(this.open(record).reveal(), record.digest)
           if (await this.#tokens.reseal(record.id, record.sealed, sealed)) resealed += 1
         } catch (error) {
-          if (!(error instanceof LatchkeyError) || error.code !== 'sealing_key_missing') throw error
+          if (!isLatchkeyError(error, 'sealing_key_missing')) throw error
           unopened += 1
         }
       }

@@ -1,10 +1,13 @@
 /** Bytes to text with the charset a caller names, as Python's codecs do it. Parsers and `media-type.ts` call it. */
 
+import { brandError, CHARSET_ERROR_BRAND } from '../brand.js'
+
 /** The bytes are not text in this charset; the message is Python's, without the bytes around the wrong one. */
 export class CharsetError extends Error {
   constructor(message: string) {
     super(message)
     this.name = 'CharsetError'
+    brandError(this, CHARSET_ERROR_BRAND)
   }
 }
 

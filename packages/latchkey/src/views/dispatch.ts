@@ -12,7 +12,7 @@ import { viewMetadata } from './metadata.js'
 import { requestedFormat, selectRenderer } from './negotiation.js'
 import { parseBody } from './parsers/parser.js'
 import type { Renderer } from './renderers/renderer.js'
-import { ApiResponse, headerLines, withContentType } from './response.js'
+import { ApiResponse, headerLines, isResponse, withContentType } from './response.js'
 import type { CompletePolicy, View } from './view.js'
 
 export interface DispatchContext extends ErrorContext {
@@ -72,7 +72,7 @@ async function run(
     // By its name: a server may have put another class in place of the global one.
     if (Object.prototype.toString.call(result) === '[object Response]')
       throw new TypeError('a handler returned a Response of fetch; return data, or response(data, { … })')
-    return result instanceof ApiResponse ? result : new ApiResponse(result)
+    return isResponse(result) ? result : new ApiResponse(result)
   }
   if (request.method === 'OPTIONS') {
     return new ApiResponse(

@@ -2,6 +2,7 @@
  * Reads JSON with the grammar and the error texts of Python's `json`, which is what callers of DRF see: exact
  * integers, `1.0` kept apart from `1`, positions in code points. Parsers call it; the writer is `json-writer.ts`.
  */
+import { brandError, JSON_SYNTAX_ERROR_BRAND } from '../brand.js'
 import { JsonFloat } from './json-float.js'
 import { setOwn } from './own-property.js'
 
@@ -25,6 +26,7 @@ export class JsonSyntaxError extends Error {
   constructor(message: string) {
     super(message)
     this.name = 'JsonSyntaxError'
+    brandError(this, JSON_SYNTAX_ERROR_BRAND)
   }
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import { createLatchkey, LatchkeyError, memoryStore } from 'latchkey'
+import { createLatchkey, isLatchkeyError, memoryStore } from 'latchkey'
 import { nearest } from '../settings/nearest.js'
 import { newSecret } from '../settings/secret-file.js'
 import { SETTING_KEYS, SETTINGS } from '../settings/settings.js'
@@ -312,7 +312,7 @@ async function problemOf(work: () => Promise<unknown>): Promise<string | null> {
     await work()
     return null
   } catch (error) {
-    if (error instanceof LatchkeyError) return error.detail ?? error.publicMessage
+    if (isLatchkeyError(error)) return error.detail ?? error.publicMessage
     if (error instanceof SettingsError || error instanceof CommandError) return error.message
     throw error
   }

@@ -1,6 +1,6 @@
 /** One command line from words to exit code: which commands there are, and how each error ends. `main.ts` calls it. */
 import { Command, CommanderError } from 'commander'
-import { LatchkeyError } from 'latchkey'
+import { isLatchkeyError } from 'latchkey'
 import { SettingsError } from '../settings/settings-error.js'
 import { changePasswordCommand } from './commands/change-password.js'
 import { checkCommand } from './commands/check.js'
@@ -126,7 +126,7 @@ function explain(error: unknown, io: Io, debug: boolean): ExitCode {
     return EXIT.interrupted
   }
   if (debug && error instanceof Error) io.stderr.write(`${error.stack}\n`)
-  if (error instanceof CommandError || error instanceof SettingsError || error instanceof LatchkeyError) {
+  if (error instanceof CommandError || error instanceof SettingsError || isLatchkeyError(error)) {
     note(io, `CommandError: ${refusalText(error)}`)
     return error instanceof SettingsError && error.source === 'flag' ? EXIT.usage : EXIT.refused
   }
@@ -137,5 +137,5 @@ function explain(error: unknown, io: Io, debug: boolean): ExitCode {
 
 /** The store's detail says what to do; its public message is for callers of an API. */
 function refusalText(error: Error): string {
-  return error instanceof LatchkeyError ? (error.detail ?? error.publicMessage) : error.message
+  return isLatchkeyError(error) ? (error.detail ?? error.publicMessage) : error.message
 }

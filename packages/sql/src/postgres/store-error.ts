@@ -1,5 +1,6 @@
 /** The one place where PostgreSQL's trouble becomes `store_unavailable`, in plain words and with what to do. */
-import { LatchkeyError } from 'latchkey'
+import { isLatchkeyError, LatchkeyError } from 'latchkey'
+import { codeOf, isErrorLike } from '../error-like.js'
 
 interface Trouble {
   readonly detail: string
@@ -80,7 +81,7 @@ const BY_MESSAGE: ReadonlyArray<readonly [pattern: RegExp, trouble: Trouble]> = 
  * a program (a `TypeError`, a refusal) as they are.
  */
 export function storeError(error: unknown, place: string): unknown {
-  if (!(error instanceof Error) || error instanceof LatchkeyError || error instanceof TypeError) return error
+  if (!isErrorLike(error) || isLatchkeyError(error) || error.name === 'TypeError') return error
   const code = codeOf(error)
   const trouble =
     BY_CODE[code] ??
@@ -115,17 +116,13 @@ export function isConflict(error: unknown): boolean {
 
 /** Whether the connection broke under a statement, so that another one may still work. */
 export function isLost(error: unknown): boolean {
-  const isSaid = error instanceof Error && error.message === 'Connection terminated unexpectedly'
+  const isSaid = isErrorLike(error) && error.message === 'Connection terminated unexpectedly'
   return isSaid || ['57P01', '57P02', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
 }
 
 /** Whether a table or its schema is not there. */
 export function isMissingTable(error: unknown): boolean {
   return ['42P01', '3F000'].includes(codeOf(error))
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 function isSqlState(code: string): boolean {

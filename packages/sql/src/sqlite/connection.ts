@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Statement } from 'better-sqlite3'
 import type { CompiledQuery } from 'kysely'
+import { codeOf } from '../error-like.js'
 import { Database } from './driver.js'
 import { migrate, migrationState } from './migrate.js'
 import { storeError, unavailable } from './store-error.js'
@@ -245,10 +246,6 @@ function prepareFile(path: string): void {
 function fileTrouble(path: string, error: unknown): unknown {
   const detail = BY_FILE_ERROR[codeOf(error)]
   return detail === undefined ? error : unavailable(path, { detail }, error)
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The parser of `application/x-www-form-urlencoded`, and of queries, which have the same form. One of a view's parsers. */
+import { CHARSET_ERROR_BRAND, isBranded } from '../../brand.js'
 import { LatchkeyError } from '../../errors.js'
-import { type Charset, CharsetError, latin1Text, percentDecode } from '../charset.js'
+import { type Charset, latin1Text, percentDecode } from '../charset.js'
 import { setOwn } from '../own-property.js'
 import { bodyCharset, type Parser } from './parser.js'
 
@@ -25,7 +26,7 @@ function formText(body: Uint8Array, charset: Charset): string {
   try {
     return charset.strict(body, 'refuse')
   } catch (error) {
-    if (error instanceof CharsetError) return latin1Text(body)
+    if (isBranded(error, CHARSET_ERROR_BRAND)) return latin1Text(body)
     throw error
   }
 }
