@@ -1,7 +1,7 @@
 /** A request on its way through guard and view: DRF's `Request`, with `user`, `auth` and lazily parsed `data`. */
 import type { CredentialRequest } from './authenticators/authenticator.js'
 import { addressBucket, type ClientAddress, clientAddress, type TrustedProxies } from './client-address.js'
-import { ANONYMOUS, type Identity } from './identity.js'
+import { ANONYMOUS, type Identity, requireChecked } from './identity.js'
 import type { HttpRequest, RouteMatch } from './request.js'
 import { parseCookies } from './sessions/cookies.js'
 
@@ -108,9 +108,12 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
     if (!this.#vary.includes(header)) this.#vary = [...this.#vary, header]
   }
 
-  /** The guard's result, set once by whoever ran it. */
+  /**
+   * Takes the guard's result.
+   * @throws TypeError for anything else
+   */
   identify(identity: Identity): void {
-    this.#identity = identity
+    this.#identity = requireChecked(identity)
   }
 
   #client(): ClientAddress {

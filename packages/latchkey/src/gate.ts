@@ -4,7 +4,7 @@
  */
 import { ApiRequest } from './api-request.js'
 import { type GuardPolicy, runGuard } from './guard.js'
-import type { Identity } from './identity.js'
+import { CheckedIdentity, type Identity, requireChecked } from './identity.js'
 import type { HttpRequest, HttpResponse } from './request.js'
 import type { Services } from './services.js'
 import { type ErrorContext, errorAnswer } from './views/error-answer.js'
@@ -45,7 +45,7 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
     route: {},
     leavesBody: true,
   }
-  const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
+  const pass = (identity: CheckedIdentity): GateOutcome => ({ identity, refusal: null })
   const refuse = (request: ApiRequest, error: unknown): GateOutcome => {
     try {
       return refusalOf(errorAnswer(error, policy, request, context), request)
@@ -56,13 +56,21 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
       return refusalOf(errorAnswer(error, policy, request, { onError }), request)
     }
   }
-  const settle = (request: ApiRequest, identity: Promise<Identity>): Promise<GateOutcome> =>
-    identity.then(pass, (error: unknown) => refuse(request, error))
+  const settle = async (
+    request: ApiRequest,
+    identity: PromiseLike<CheckedIdentity>,
+  ): Promise<GateOutcome> => {
+    try {
+      return pass(requireChecked(await identity))
+    } catch (error) {
+      return refuse(request, error)
+    }
+  }
   return (http) => {
     const request = new ApiRequest(http, requestContext)
     try {
       const identity = runGuard(policy, request, context.services)
-      return identity instanceof Promise ? settle(request, identity) : pass(identity)
+      return CheckedIdentity.holds(identity) ? pass(identity) : settle(request, identity)
     } catch (error) {
       return refuse(request, error)
     }

@@ -5,6 +5,7 @@ import type { Identity } from '../identity.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler } from '../request.js'
+import { handleRejection, isThenable } from '../thenable.js'
 import { IncomingRequest, leaveBody, putIdentity, writeResponse } from './node-http.js'
 
 /** The part of Express's request that is read. */
@@ -83,12 +84,11 @@ function behind<I extends Identity, Request extends IncomingMessage, Response ex
   return (request, response, next) => {
     try {
       const outcome = gate(new FromExpress(request, leaveBody))
-      const result =
-        outcome instanceof Promise
-          ? settleLater(outcome, request, response, next)
-          : settle(outcome, request, response, next)
+      const result = isThenable(outcome)
+        ? settleLater(outcome, request, response, next)
+        : settle(outcome, request, response, next)
       // Express 4 does not look at what a handler returns.
-      if (result instanceof Object && 'then' in result) Promise.resolve(result).catch(next)
+      handleRejection(result, next)
     } catch (error) {
       next(error)
     }

@@ -4,6 +4,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpResponse } from '../request.js'
+import { isThenable } from '../thenable.js'
 import { fromIncoming, IncomingRequest, leaveBody, putIdentity } from './node-http.js'
 
 /**
@@ -47,14 +48,17 @@ function guard(
   }
   // Apart from the hook, so that a request that need not wait gets no closure.
   const settleLater = (
-    outcome: Promise<GateOutcome>,
+    outcome: PromiseLike<GateOutcome>,
     request: FastifyRequest,
     reply: FastifyReply,
     done: Done,
-  ) => void outcome.then((late) => settle(late, request, reply, done)).catch(done)
+  ) =>
+    void Promise.resolve(outcome)
+      .then((late) => settle(late, request, reply, done))
+      .catch(done)
   return (request, reply, done) => {
     const outcome = gate(new Head(request))
-    if (outcome instanceof Promise) settleLater(outcome, request, reply, done)
+    if (isThenable(outcome)) settleLater(outcome, request, reply, done)
     else settle(outcome, request, reply, done)
   }
 }
@@ -88,7 +92,7 @@ function route<
   ) => settle(await outcome, request, reply)
   return (request, reply) => {
     const outcome = gate(new Head(request))
-    return outcome instanceof Promise ? settleLater(outcome, request, reply) : settle(outcome, request, reply)
+    return isThenable(outcome) ? settleLater(outcome, request, reply) : settle(outcome, request, reply)
   }
 }
 

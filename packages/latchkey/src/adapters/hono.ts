@@ -5,6 +5,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, RouteMatch } from '../request.js'
+import { isThenable } from '../thenable.js'
 import { fromFetch, readBody, toResponse } from './fetch.js'
 import { IncomingRequest, incomingHeader } from './node-http.js'
 
@@ -45,7 +46,7 @@ function guard<const P extends readonly Permission[]>(
     outcome.then((late) => settle(late, context, next))
   return (context, next) => {
     const outcome = gate(headOf(context))
-    return outcome instanceof Promise ? settleLater(outcome, context, next) : settle(outcome, context, next)
+    return isThenable(outcome) ? settleLater(outcome, context, next) : settle(outcome, context, next)
   }
 }
 
@@ -65,7 +66,7 @@ function route<const P extends readonly Permission[]>(
     settle(await outcome, context)
   return (context) => {
     const outcome = gate(headOf(context))
-    return outcome instanceof Promise ? settleLater(outcome, context) : settle(outcome, context)
+    return isThenable(outcome) ? settleLater(outcome, context) : settle(outcome, context)
   }
 }
 

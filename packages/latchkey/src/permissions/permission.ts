@@ -1,6 +1,7 @@
 /** What a permission is: a sentence about an identity, without I/O. The guard asks; views list them. */
 import type { AuthenticatedIdentity, Identity } from '../identity.js'
 import { checkOptions, checkValue, FUNCTION, hasMethods, listOf, required, TEXT } from '../options.js'
+import { handleRejection } from '../thenable.js'
 
 /** What a permission may look at beside the identity. */
 export interface PermissionRequest {
@@ -52,7 +53,7 @@ function answerOf(permission: Permission, identity: Identity, request: Permissio
   if (allowed === true || allowed === false) return allowed
   if (allowed === null || allowed === undefined) return null
   // Nobody waits for it, and its rejection would end the process.
-  if (allowed instanceof Promise) allowed.catch(() => undefined)
+  handleRejection(allowed)
   throw new TypeError(
     `allows: of the permission ${permission.name} must return true or false, and no promise`,
   )
