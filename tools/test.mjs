@@ -24,6 +24,7 @@ const STEPS = [
     name: 'layers',
     args: [bin('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', 'tools/layers.cjs', ...sources],
   },
+  { name: 'class-identity', args: ['tools/check-class-identity.mjs'] },
   { name: 'unused', args: [bin('knip/bin/knip.js')] },
   {
     name: 'vitest',
