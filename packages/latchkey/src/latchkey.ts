@@ -1,7 +1,7 @@
 /** The composition root for embedders: options in, services and mounted views out. */
 import { tokenAuthentication } from './authenticators/token.js'
 import { trustedProxies } from './client-address.js'
-import { systemClock } from './clock.js'
+import { checkedClock, systemClock } from './clock.js'
 import { Keyring } from './crypto/keyring.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
 import { isLatchkeyError, stackOf } from './errors.js'
@@ -20,6 +20,7 @@ import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
 import type { Services } from './services.js'
 import { SessionService } from './sessions/session-service.js'
+import { checkedCounters } from './throttles/checked-counters.js'
 import { ThrottleCounters } from './throttles/throttle-counters.js'
 import { TokenService } from './tokens/token-service.js'
 import { LoginService } from './users/login-service.js'
@@ -71,11 +72,12 @@ const DEFAULT_CACHE_ENTRIES = 50_000
  * Builds a Latchkey.
  * @throws TypeError that names the option, for every option that cannot work
  */
-export function createLatchkey(options: LatchkeyOptions): Latchkey {
-  checkOptions('createLatchkey', options, LATCHKEY_RULES)
-  const { store, clock = systemClock, maxBodyBytes = MEBIBYTE } = options
+export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
+  const options = checkOptions('createLatchkey', latchkeyOptions, LATCHKEY_RULES)
+  const { store, maxBodyBytes = MEBIBYTE } = options
+  const clock = options.clock === undefined ? systemClock : checkedClock(options.clock)
   const onError = safeListener(options.onError ?? logError, logError)
-  const { counters = store.counters } = options
+  const counters = options.counters === undefined ? store.counters : checkedCounters(options.counters)
   if (options.secret === undefined) {
     throw new TypeError('secret: is missing; set LATCHKEY_SECRET to at least 32 random characters')
   }

@@ -13,8 +13,10 @@ export interface BasicAuthenticationOptions {
 
 /** @throws TypeError that names the option, for every option that cannot work */
 export function basicAuthentication(options: BasicAuthenticationOptions = {}): Authenticator {
-  checkOptions('basicAuthentication', options, { realm: REALM, throttle: BOOLEAN })
-  const { realm = 'api', throttle = true } = options
+  const { realm = 'api', throttle = true } = checkOptions('basicAuthentication', options, {
+    realm: REALM,
+    throttle: BOOLEAN,
+  })
 
   return Object.freeze({
     name: 'BasicAuthentication',

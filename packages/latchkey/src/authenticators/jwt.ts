@@ -49,10 +49,11 @@ function authenticator(
   origin: JwtUserOrigin,
   options: JwtAuthenticationOptions,
 ): Authenticator {
-  checkOptions(name, options, RULES)
-  const { headerTypes = ['Bearer'], tokenTypes = ['access'], realm = 'api', cookies = false } = options
+  const own = checkOptions(name, options, RULES)
+  const { headerTypes = ['Bearer'], tokenTypes = ['access'], realm = 'api', cookies = false } = own
   const keywords = new Set(headerTypes)
-  const header = (options.header ?? 'Authorization').toLowerCase()
+  const { header: headerName = 'Authorization' } = own
+  const header = headerName.toLowerCase()
 
   return Object.freeze({
     name,
@@ -60,7 +61,7 @@ function authenticator(
     authenticate(request, services) {
       if (cookies) request.varyOn('Cookie')
       // Caches know by themselves that Authorization counts (RFC 9111, 3.5).
-      if (header !== 'authorization') request.varyOn(options.header ?? header)
+      if (header !== 'authorization') request.varyOn(headerName)
       if (cookies && request.header(header) === undefined) {
         return fromCookie(request, services, tokenTypes, origin)
       }
@@ -112,8 +113,7 @@ function fromCookie(
  * systems side by side, so that a project moves from one to the next and nobody logs in again.
  */
 export function jwtKind(options: Pick<JwtAuthenticationOptions, 'tokenTypes'> = {}): SecretKind {
-  checkOptions('jwtKind', options, { tokenTypes: TOKEN_TYPES })
-  const { tokenTypes = ['access'] } = options
+  const { tokenTypes = ['access'] } = checkOptions('jwtKind', options, { tokenTypes: TOKEN_TYPES })
   return Object.freeze({
     recognises: (secret) => COMPACT_SHAPE.test(secret),
     verify: (secret, { jwts }) => requireJwts(jwts).authenticate(secret, tokenTypes),

@@ -19,12 +19,12 @@ export interface RemoteUserAuthenticationOptions {
 
 /** @throws TypeError when no proxy is trusted, or one is not an address or range */
 export function remoteUserAuthentication(options: RemoteUserAuthenticationOptions): Authenticator {
-  checkOptions('remoteUserAuthentication', options, {
+  const own = checkOptions('remoteUserAuthentication', options, {
     header: HTTP_TOKEN,
     trustedProxies: required(someOf('addresses whose header is believed', TEXT.holds)),
   })
-  const header = (options.header ?? 'Remote-User').toLowerCase()
-  const isTrusted = trustedProxies(options.trustedProxies)
+  const header = (own.header ?? 'Remote-User').toLowerCase()
+  const isTrusted = trustedProxies(own.trustedProxies)
 
   return Object.freeze({
     name: 'RemoteUserAuthentication',

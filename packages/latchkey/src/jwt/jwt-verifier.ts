@@ -7,6 +7,7 @@ import { isBranded, JWS_ERROR_BRAND } from '../brand.js'
 import type { Clock } from '../clock.js'
 import { isLatchkeyError, type LatchkeyError } from '../errors.js'
 import { CheckedIdentity, type Identity, type User, type UserId } from '../identity.js'
+import { BOOLEAN, checkAnswer } from '../options.js'
 import type { JwtState, Store, UserRecord, UserSource } from '../stores/store.js'
 import { isThenable } from '../thenable.js'
 import { toUser } from '../users/user.js'
@@ -100,7 +101,11 @@ export class JwtVerifier {
   /** simplejwt's USER_AUTHENTICATION_RULE, and being active in any case. */
   async mayLogIn(user: User): Promise<boolean> {
     const { userAuthenticationRule: rule } = this.#options
-    return user.isActive && (rule === undefined || (await rule(user)))
+    if (!user.isActive) return false
+    if (rule === undefined) return true
+    const allowed = await rule(user)
+    checkAnswer('jwt.userAuthenticationRule()', allowed, BOOLEAN)
+    return allowed
   }
 
   /** `refresh_exp` of a sliding token must lie ahead. */

@@ -1,5 +1,6 @@
 /** What a password hasher is, and the one way in which all of ours hash and verify; `passwords.ts` chooses among them. */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { BOOLEAN, checkAnswer } from '../options.js'
 import { type HashTurns, inTurn } from './hash-turns.js'
 
 /** One algorithm: writes and checks stored strings of its format, `algorithm$…` as Django lays them out. */
@@ -75,7 +76,12 @@ export function hasherInTurns(hasher: PasswordHasher, turns: HashTurns): Passwor
     algorithm: hasher.algorithm,
     recognises: (encoded) => hasher.recognises(encoded),
     hash: (password) => inTurn(turns, () => hasher.hash(password)),
-    verify: (password, encoded) => inTurn(turns, () => hasher.verify(password, encoded)),
+    verify: (password, encoded) =>
+      inTurn(turns, async () => {
+        const isRight = await hasher.verify(password, encoded)
+        checkAnswer(`passwords: ${hasher.algorithm}.verify()`, isRight, BOOLEAN)
+        return isRight
+      }),
     isWeaker: (encoded) => hasher.isWeaker(encoded),
     decoy: () => hasher.decoy(),
   }

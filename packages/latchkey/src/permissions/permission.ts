@@ -40,8 +40,13 @@ export function permission(
 ): Permission<false> {
   checkValue('name', name, required(TEXT))
   checkValue('allows', allows, required(FUNCTION))
-  checkOptions('permission', options, { message: TEXT })
-  return Object.freeze({ name, requiresUser: false as const, allows, ...options })
+  const { message } = checkOptions('permission', options, { message: TEXT })
+  return Object.freeze({
+    name,
+    requiresUser: false as const,
+    allows,
+    ...(message !== undefined && { message }),
+  })
 }
 
 /**

@@ -51,8 +51,8 @@ const ISSUE_RULES: Rules<IssueOptions> = Object.freeze({
 })
 
 /** @throws TypeError that names the option */
-export function checkIssueOptions(call: string, options: IssueOptions): void {
-  checkOptions(call, options, ISSUE_RULES)
+export function checkIssueOptions(call: string, options: IssueOptions): IssueOptions {
+  return checkOptions(call, options, ISSUE_RULES)
 }
 
 export class TokenIssuer {
@@ -106,8 +106,8 @@ export class TokenIssuer {
 
   /** What a change of these means for the row. Throws `invalid`, `not_found`. */
   async changes(policy: TokenPolicy, { userId }: TokenRecord, wishes: TokenWishes): Promise<TokenChanges> {
-    checkOptions('tokens.update', wishes, WISH_RULES)
-    const { name, scopes, allowedAddresses, ttlSeconds } = wishes
+    const own = checkOptions('tokens.update', wishes, WISH_RULES)
+    const { name, scopes, allowedAddresses, ttlSeconds } = own
     return {
       ...(name !== undefined && { name }),
       ...(scopes !== undefined && { scopes: await this.#checkedScopes(policy, userId, scopes) }),
