@@ -10,7 +10,7 @@ const { join } = require('node:path')
  * neighbours. Add a folder here in the same commit that creates it: a folder without a row fails.
  */
 const LAYERS = [
-  ['errors', 'identity', 'options', 'python-text', 'request', 'clock'],
+  ['errors', 'identity', 'log-text', 'options', 'python-text', 'request', 'request-path', 'clock'],
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
   ['rates', 'client-address'],

@@ -3,6 +3,7 @@
  * of the framework's own.
  */
 import { ApiRequest } from './api-request.js'
+import { LatchkeyError } from './errors.js'
 import { type GuardPolicy, runGuard } from './guard.js'
 import type { Identity } from './identity.js'
 import type { HttpRequest, HttpResponse } from './request.js'
@@ -45,24 +46,28 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
     route: {},
     leavesBody: true,
   }
-  const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
   const refuse = (request: ApiRequest, error: unknown): GateOutcome => {
     try {
-      return refusalOf(errorAnswer(error, policy, request, context), request)
+      return refusalOf(errorAnswer(error, policy, request.logged, context), request)
     } catch (trouble) {
       // JSON cannot express what the app's handler made of it.
       const { onError } = context
-      onError(trouble, request)
-      return refusalOf(errorAnswer(error, policy, request, { onError }), request)
+      onError(trouble, request.logged)
+      return refusalOf(errorAnswer(error, policy, request.logged, { onError }), request)
     }
   }
+  const pass = (request: ApiRequest, identity: Identity): GateOutcome =>
+    request.isPathClear ? { identity, refusal: null } : refuse(request, new LatchkeyError('not_found'))
   const settle = (request: ApiRequest, identity: Promise<Identity>): Promise<GateOutcome> =>
-    identity.then(pass, (error: unknown) => refuse(request, error))
+    identity.then(
+      (known) => pass(request, known),
+      (error: unknown) => refuse(request, error),
+    )
   return (http) => {
     const request = new ApiRequest(http, requestContext)
     try {
       const identity = runGuard(policy, request, context.services)
-      return identity instanceof Promise ? settle(request, identity) : pass(identity)
+      return identity instanceof Promise ? settle(request, identity) : pass(request, identity)
     } catch (error) {
       return refuse(request, error)
     }

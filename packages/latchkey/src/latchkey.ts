@@ -12,6 +12,7 @@ import { type UserId, userIdOf } from './identity.js'
 import { JwtService } from './jwt/jwt-service.js'
 import { SigningKeys } from './jwt/signing-keys.js'
 import { LATCHKEY_RULES, type LatchkeyOptions } from './latchkey-options.js'
+import { printable, printableLines } from './log-text.js'
 import { checkOptions, checkValue, hasMember, required, rule } from './options.js'
 import { createPasswords } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
@@ -205,16 +206,16 @@ function renderersOf(
   return [first, ...rest]
 }
 
-/** One line for the log: the path, and the internal detail; never headers, bodies or secrets. */
+/** One entry for the log: the path, and the internal detail; never headers, bodies or secrets. */
 function logError(
   error: unknown,
   { method, path }: { readonly method: string; readonly path: string },
 ): void {
-  const where = `${method.slice(0, 20)} ${path.slice(0, 200)}`.replace(/[^\x20-\x7e]/g, '?')
+  const where = printable(`${method.slice(0, 20)} ${path.slice(0, 200)}`)
   const what = isLatchkeyError(error)
     ? `${error.code}: ${error.message}`
     : error instanceof Error
       ? error.stack
       : 'error'
-  console.error(`latchkey: ${where}: ${what}`)
+  console.error(`latchkey: ${where}: ${printableLines(String(what))}`)
 }
