@@ -1,4 +1,5 @@
 /** The composition root for embedders: options in, services and mounted views out. */
+import { composeAuthenticators } from './authenticators/compose.js'
 import { tokenAuthentication } from './authenticators/token.js'
 import { trustedProxies } from './client-address.js'
 import { systemClock } from './clock.js'
@@ -188,7 +189,7 @@ function completeDefaults(options: LatchkeyOptions, maxBodyBytes: number): Compl
   const [first, ...rest] = options.renderers ?? [jsonRenderer(), browsableRenderer()]
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return Object.freeze({
-    authentication: Object.freeze([...(options.authentication ?? [tokenAuthentication()])]),
+    authentication: composeAuthenticators(options.authentication ?? [tokenAuthentication()]),
     permissions: Object.freeze([...(options.permissions ?? [isAuthenticated])]),
     throttles: Object.freeze([...(options.throttles ?? [])]),
     parsers: Object.freeze([...(options.parsers ?? [jsonParser(), formParser(), multipartParser()])]),
