@@ -11,7 +11,7 @@ const { join } = require('node:path')
  */
 const LAYERS = [
   ['brand', 'thenable'],
-  ['options', 'python-text', 'request', 'clock'],
+  ['log-text', 'options', 'python-text', 'request', 'request-path', 'clock'],
   ['errors', 'identity'],
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],

@@ -2,7 +2,9 @@
 import type { CredentialRequest } from './authenticators/authenticator.js'
 import { addressBucket, type ClientAddress, clientAddress, type TrustedProxies } from './client-address.js'
 import { ANONYMOUS, type Identity, requireChecked } from './identity.js'
+import { printable } from './log-text.js'
 import type { HttpRequest, RouteMatch } from './request.js'
+import { decodePath, hasOneReading } from './request-path.js'
 import { parseCookies } from './sessions/cookies.js'
 
 export interface ApiRequestContext {
@@ -26,6 +28,7 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   #cookies: ReadonlyMap<string, string> | undefined
   #address: string | undefined
   #data: Promise<unknown> | undefined
+  #path: string | undefined
 
   constructor(http: HttpRequest, context: ApiRequestContext) {
     this.http = http
@@ -46,8 +49,31 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
     return this.http.method
   }
 
+  /**
+   * The path that was routed, percent-decoded once: DRF's `request.path`. `%2F` stays as it is, since it separates no
+   * segments. `rawPath` is the path as it was sent.
+   */
   get path(): string {
-    return this.http.path
+    this.#path ??= decodePath(this.http.rawPath)
+    return this.#path
+  }
+
+  /** The path as it was sent, with its percent escapes. Never decide by it: one path has many such spellings. */
+  get rawPath(): string {
+    return this.http.rawPath
+  }
+
+  /**
+   * False where somebody has read the path, and other readers (file servers, the handler) may take it for another one.
+   * What permissions say about such a path does not count.
+   */
+  get isPathClear(): boolean {
+    return this.#path === undefined || hasOneReading(this.http.rawPath, this.#path)
+  }
+
+  /** Method and path for logs and error listeners, without control characters. */
+  get logged(): { readonly method: string; readonly path: string } {
+    return { method: printable(this.method), path: printable(decodePath(this.http.rawPath)) }
   }
 
   get secure(): boolean {

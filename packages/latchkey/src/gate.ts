@@ -3,6 +3,7 @@
  * of the framework's own.
  */
 import { ApiRequest } from './api-request.js'
+import { LatchkeyError } from './errors.js'
 import { type GuardPolicy, runGuard } from './guard.js'
 import { CheckedIdentity, type Identity, requireChecked } from './identity.js'
 import type { HttpRequest, HttpResponse } from './request.js'
@@ -45,23 +46,25 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
     route: {},
     leavesBody: true,
   }
-  const pass = (identity: CheckedIdentity): GateOutcome => ({ identity, refusal: null })
   const refuse = (request: ApiRequest, error: unknown): GateOutcome => {
     try {
-      return refusalOf(errorAnswer(error, policy, request, context), request)
+      return refusalOf(errorAnswer(error, policy, request.logged, context), request)
     } catch (trouble) {
       // JSON cannot express what the app's handler made of it.
       const { onError } = context
-      onError(trouble, request)
-      return refusalOf(errorAnswer(error, policy, request, { onError }), request)
+      onError(trouble, request.logged)
+      return refusalOf(errorAnswer(error, policy, request.logged, { onError }), request)
     }
   }
+  // The path is looked at last: a permission must have read it for its spelling to matter.
+  const pass = (request: ApiRequest, identity: CheckedIdentity): GateOutcome =>
+    request.isPathClear ? { identity, refusal: null } : refuse(request, new LatchkeyError('not_found'))
   const settle = async (
     request: ApiRequest,
     identity: PromiseLike<CheckedIdentity>,
   ): Promise<GateOutcome> => {
     try {
-      return pass(requireChecked(await identity))
+      return pass(request, requireChecked(await identity))
     } catch (error) {
       return refuse(request, error)
     }
@@ -70,7 +73,7 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
     const request = new ApiRequest(http, requestContext)
     try {
       const identity = runGuard(policy, request, context.services)
-      return CheckedIdentity.holds(identity) ? pass(identity) : settle(request, identity)
+      return CheckedIdentity.holds(identity) ? pass(request, identity) : settle(request, identity)
     } catch (error) {
       return refuse(request, error)
     }

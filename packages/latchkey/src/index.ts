@@ -84,6 +84,7 @@ export type {
 } from './jwt/signing-keys.js'
 export { createLatchkey, type Latchkey } from './latchkey.js'
 export type { LatchkeyOptions } from './latchkey-options.js'
+export { printable, printableLines } from './log-text.js'
 export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
 export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
 export type { PasswordHasher } from './passwords/hasher.js'

@@ -1,4 +1,5 @@
 /** The composition root for embedders: options in, services and mounted views out. */
+import { composeAuthenticators } from './authenticators/compose.js'
 import { tokenAuthentication } from './authenticators/token.js'
 import { trustedProxies } from './client-address.js'
 import { checkedClock, systemClock } from './clock.js'
@@ -12,6 +13,7 @@ import { type UserId, userIdOf } from './identity.js'
 import { JwtService } from './jwt/jwt-service.js'
 import { SigningKeys } from './jwt/signing-keys.js'
 import { LATCHKEY_RULES, type LatchkeyOptions } from './latchkey-options.js'
+import { printable, printableLines } from './log-text.js'
 import { checkOptions, checkValue, hasMember, required, rule } from './options.js'
 import { createPasswords } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
@@ -189,7 +191,7 @@ function completeDefaults(options: LatchkeyOptions, maxBodyBytes: number): Compl
   const [first, ...rest] = options.renderers ?? [jsonRenderer(), browsableRenderer()]
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return Object.freeze({
-    authentication: Object.freeze([...(options.authentication ?? [tokenAuthentication()])]),
+    authentication: composeAuthenticators(options.authentication ?? [tokenAuthentication()]),
     permissions: Object.freeze([...(options.permissions ?? [isAuthenticated])]),
     throttles: Object.freeze([...(options.throttles ?? [])]),
     parsers: Object.freeze([...(options.parsers ?? [jsonParser(), formParser(), multipartParser()])]),
@@ -207,12 +209,12 @@ function renderersOf(
   return [first, ...rest]
 }
 
-/** One line for the log: the path, and the internal detail; never headers, bodies or secrets. */
+/** One entry for the log: the path, and the internal detail; never headers, bodies or secrets. */
 function logError(
   error: unknown,
   { method, path }: { readonly method: string; readonly path: string },
 ): void {
-  const where = `${method.slice(0, 20)} ${path.slice(0, 200)}`.replace(/[^\x20-\x7e]/g, '?')
+  const where = printable(`${method.slice(0, 20)} ${path.slice(0, 200)}`)
   const what = isLatchkeyError(error) ? `${error.code}: ${error.message}` : stackOf(error)
-  console.error(`latchkey: ${where}: ${what}`)
+  console.error(`latchkey: ${where}: ${printableLines(what)}`)
 }

@@ -7,8 +7,11 @@
 export interface HttpRequest {
   /** Upper case for the methods of RFC 9110; anything else as it was sent. */
   readonly method: string
-  /** The path with percent escapes as sent, without the query: `/hello/`. */
-  readonly path: string
+  /**
+   * The path with percent escapes as sent, without the query: `/hello/`. Where a framework has routed the request, the
+   * path that its router was given. Permissions get it decoded (`ApiRequest.path`).
+   */
+  readonly rawPath: string
   /** The raw query without its `?`: `format=json`. */
   readonly query: string
   /** Whether the connection is TLS. Behind a proxy that ends TLS the adapter's caller decides. */

@@ -11,6 +11,10 @@ import { IncomingRequest, leaveBody, putIdentity, writeResponse } from './node-h
 /** The part of Express's request that is read. */
 interface ExpressRequest extends IncomingMessage {
   readonly originalUrl?: string
+  /** Where the router that the request is in is mounted. */
+  readonly baseUrl?: string
+  /** The rest of the path, as that router compares it. */
+  readonly path?: string
   readonly body?: unknown
 }
 
@@ -100,6 +104,14 @@ class FromExpress extends IncomingRequest {
 
   protected override get target(): string {
     return this.incoming.originalUrl ?? super.target
+  }
+
+  /** With the prefix of mounted routers, and after a middleware has rewritten the URL. Connect knows the target only. */
+  override get rawPath(): string {
+    const { baseUrl, path } = this.incoming
+    if (typeof baseUrl !== 'string' || typeof path !== 'string') return super.rawPath
+    // Express adds a slash where the request names the prefix alone.
+    return path === '/' && baseUrl !== '' && super.rawPath === baseUrl ? baseUrl : baseUrl + path
   }
 
   override get parsedBody(): unknown {

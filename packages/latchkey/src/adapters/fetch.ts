@@ -27,7 +27,7 @@ export function fromFetch(
   const mark = target.indexOf('?')
   return {
     method: request.method,
-    path: mark < 0 ? target : target.slice(0, mark),
+    rawPath: mark < 0 ? target : target.slice(0, mark),
     query: mark < 0 ? '' : target.slice(mark + 1),
     secure: request.url.startsWith('https:'),
     remoteAddress,

@@ -76,16 +76,40 @@ function route<const P extends readonly Permission[]>(
  */
 function fromHono(context: Context): HttpRequest {
   const incoming = incomingOf(context)
-  if (incoming === null) return fromFetch(context.req.raw)
-  return fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name))
+  if (incoming === null) return withRoutedPath(context, fromFetch(context.req.raw))
+  return withRoutedPath(
+    context,
+    fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name)),
+  )
 }
 
 /** For a guard, which seldom reads a body: then Node's request is enough, and a `Request` need not be made of it. */
 function headOf(context: Context): HttpRequest {
   const incoming = incomingOf(context)
   if (incoming === null)
-    return { ...fromFetch(context.req.raw), body: (maxBytes) => copyOfBody(context, maxBytes) }
-  return new IncomingRequest(incoming, (_incoming, maxBytes) => copyOfBody(context, maxBytes))
+    return {
+      ...withRoutedPath(context, fromFetch(context.req.raw)),
+      body: (maxBytes) => copyOfBody(context, maxBytes),
+    }
+  return new Head(incoming, context)
+}
+
+/** Hono has resolved the path and decoded it, except for reserved characters and `%`: what is left is decoded once. */
+function withRoutedPath(context: Context, request: HttpRequest): HttpRequest {
+  return { ...request, rawPath: context.req.path }
+}
+
+class Head extends IncomingRequest {
+  readonly #context: Context
+
+  constructor(incoming: IncomingMessage, context: Context) {
+    super(incoming, (_incoming, maxBytes) => copyOfBody(context, maxBytes))
+    this.#context = context
+  }
+
+  override get rawPath(): string {
+    return this.#context.req.path
+  }
 }
 
 /** The handler behind the guard reads the body again; what read it before has left it with Hono. */

@@ -72,7 +72,7 @@ export class IncomingRequest implements HttpRequest {
     return undefined
   }
 
-  get path(): string {
+  get rawPath(): string {
     const origin = this.#origin()
     const mark = origin.indexOf('?')
     return mark < 0 ? origin : origin.slice(0, mark)
@@ -87,7 +87,10 @@ export class IncomingRequest implements HttpRequest {
   /** Split when asked: a guard that lets through needs neither path nor query. */
   #origin(): string {
     const { target } = this
-    return target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?]*/i, '')
+    const origin = target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?#]*/i, '')
+    // No browser sends a fragment, and routers cut it off.
+    const fragment = origin.indexOf('#')
+    return fragment < 0 ? origin : origin.slice(0, fragment)
   }
 
   get method(): string {

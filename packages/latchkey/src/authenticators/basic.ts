@@ -3,6 +3,7 @@ import { LatchkeyError } from '../errors.js'
 import { BOOLEAN, checkOptions } from '../options.js'
 import type { Authenticator } from './authenticator.js'
 import { REALM, readAuthorization } from './authorization-header.js'
+import type { KeywordClaim } from './keyword-claim.js'
 
 export interface BasicAuthenticationOptions {
   /** Shown by browsers. Default is DRF's `api`. */
@@ -21,6 +22,7 @@ export function basicAuthentication(options: BasicAuthenticationOptions = {}): A
   return Object.freeze({
     name: 'BasicAuthentication',
     challenge: `Basic realm="${realm}"`,
+    keywordClaim: BASIC_CLAIM,
     authenticate(request, services) {
       const parts = readAuthorization(request, 'basic')
       if (parts === null) return null
@@ -44,6 +46,17 @@ export function basicAuthentication(options: BasicAuthenticationOptions = {}): A
     },
   } satisfies Authenticator)
 }
+
+/** Whatever stands behind `Basic` is a name and a password. */
+const BASIC_CLAIM: KeywordClaim = Object.freeze({
+  keywords: Object.freeze(['Basic']),
+  hasCase: false,
+  recognises: () => true,
+  sample: '',
+  policies: null,
+  isElsewhere: false,
+  advice: 'basicAuthentication()',
+})
 
 function failed(message: string): LatchkeyError {
   return new LatchkeyError('authentication_failed', { message })

@@ -10,6 +10,7 @@ import { SAFE_METHODS } from '../request.js'
 import type { Services } from '../services.js'
 import type { Authenticator, CredentialRequest } from './authenticator.js'
 import { REALM, splitAuthorization } from './authorization-header.js'
+import type { KeywordClaim } from './keyword-claim.js'
 import { requireCsrf } from './require-csrf.js'
 import type { SecretKind } from './token.js'
 
@@ -58,6 +59,7 @@ function authenticator(
   return Object.freeze({
     name,
     challenge: `${headerTypes[0]} realm="${realm}"`,
+    ...(header === 'authorization' && { keywordClaim: jwtClaim(headerTypes, tokenTypes, cookies) }),
     authenticate(request, services) {
       if (cookies) request.varyOn('Cookie')
       // Caches know by themselves that Authorization counts (RFC 9111, 3.5).
@@ -76,6 +78,22 @@ function authenticator(
       return requireJwts(services.jwts).authenticate(token, tokenTypes, origin)
     },
   } satisfies Authenticator)
+}
+
+function jwtClaim(
+  keywords: readonly string[],
+  types: readonly JwtType[],
+  isElsewhere: boolean,
+): KeywordClaim {
+  return Object.freeze({
+    keywords: Object.freeze([...keywords]),
+    hasCase: true,
+    recognises: (secret: string) => COMPACT_SHAPE.test(secret),
+    sample: 'a.b.c',
+    policies: null,
+    isElsewhere,
+    advice: `jwtAuthentication({ tokenTypes: ['${types.join("', '")}', …] }), or tokenAuthentication({ keyword: '${keywords[0]}', policies: […], kinds: [jwtKind()] })`,
+  })
 }
 
 const TOKEN_TYPES = someOf(`types (${JWT_TYPES.join(', ')})`, oneOf(...JWT_TYPES).holds)

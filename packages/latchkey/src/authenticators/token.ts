@@ -17,6 +17,7 @@ import { isThenable } from '../thenable.js'
 import { isPrintable } from '../tokens/token-format.js'
 import type { Authenticator, CredentialRequest } from './authenticator.js'
 import { behindKeyword, readAuthorization } from './authorization-header.js'
+import type { KeywordClaim } from './keyword-claim.js'
 
 /** Credentials of another kind that stand behind the same keyword, told apart by their shape: JWTs. */
 export interface SecretKind {
@@ -48,6 +49,7 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
   return Object.freeze({
     name: 'TokenAuthentication',
     challenge: keyword,
+    keywordClaim: tokenClaim(options, keyword),
     authenticate(request, services) {
       const header = request.header('authorization')
       if (header === undefined) return null
@@ -66,6 +68,21 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
       return services.tokens.verify(secret, policies, request)
     },
   } satisfies Authenticator)
+}
+
+function tokenClaim(options: TokenAuthenticationOptions, keyword: string): KeywordClaim {
+  const { kinds = [], policies = ['authtoken'] } = options
+  return Object.freeze({
+    keywords: Object.freeze([keyword]),
+    hasCase: false,
+    recognises: (secret: string) => kinds.some((kind) => kind.recognises(secret)),
+    // What shapes these kinds have only they know: a list is not refused for them.
+    sample: null,
+    policies: Object.freeze([...policies]),
+    isElsewhere: kinds.length > 0,
+    withPolicies: (others: readonly string[]) => tokenAuthentication({ ...options, policies: others }),
+    advice: `tokenAuthentication({ keyword: '${keyword}', policies: ['${policies.join("', '")}', …] })`,
+  })
 }
 
 const RULES: Rules<TokenAuthenticationOptions> = Object.freeze({

@@ -6,6 +6,10 @@ import { handleRejection } from '../thenable.js'
 /** What a permission may look at beside the identity. */
 export interface PermissionRequest {
   readonly method: string
+  /**
+   * The path that was routed, percent-decoded once, as DRF's `request.path`. Where a permission has read it and it has
+   * more than one reading (`..`, `//`, `\\`, `%2F`), the request is refused with 404 whatever the permission says.
+   */
   readonly path: string
 }
 
@@ -31,7 +35,8 @@ export interface PermissionOptions {
 }
 
 /**
- * A permission of your own, in one line: `permission('IsOwner', ({ user }, { path }) => path.startsWith(`/${user?.username}/`))`.
+ * A permission of your own, in one line. `user` is null for an anonymous request, so ask for it first:
+ * `permission('IsOwner', ({ user }, { path }) => user !== null && path.startsWith(`/${user.username}/`))`.
  */
 export function permission(
   name: string,

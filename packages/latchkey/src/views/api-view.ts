@@ -1,4 +1,5 @@
 /** How apps write views: DRF's `APIView` and `@api_view`. The dispatcher runs what this builds. */
+import { composeAuthenticators } from '../authenticators/compose.js'
 import { checkOptions } from '../options.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import {
@@ -73,7 +74,7 @@ function viewOf<P extends readonly Permission[]>(
       .filter((method) => method === 'OPTIONS' || byMethod.has(method))
       .join(', '),
     policy: Object.freeze({
-      ...(authentication && { authentication: [...authentication] }),
+      ...(authentication && { authentication: composeAuthenticators(authentication) }),
       ...(permissions && { permissions: [...permissions] }),
       ...(throttles && { throttles: [...throttles] }),
       ...(parsers && { parsers: [...parsers] }),

@@ -41,20 +41,20 @@ export async function dispatch(
   let accepted = { renderer: fallback, mediaType: fallback.mediaType }
   let answer: ApiResponse
   try {
-    if (http.path.length + http.query.length > MAX_TARGET_LENGTH) throw new LatchkeyError('uri_too_long')
+    if (http.rawPath.length + http.query.length > MAX_TARGET_LENGTH) throw new LatchkeyError('uri_too_long')
     accepted = selectRenderer(policy.renderers, {
       accept: request.header('accept'),
       format: requestedFormat(http.query, route.formatSuffix),
     })
     answer = await run(view, policy, request, context.services)
   } catch (error) {
-    answer = errorAnswer(error, policy, request, context)
+    answer = errorAnswer(error, policy, request.logged, context)
   }
   try {
     return render(answer, view, policy, request, accepted)
   } catch (error) {
     // By its own words only: what could not be rendered may have been the handler's.
-    const failed = errorAnswer(error, policy, request, { onError: context.onError })
+    const failed = errorAnswer(error, policy, request.logged, { onError: context.onError })
     return render(failed, view, policy, request, { renderer: fallback, mediaType: fallback.mediaType })
   }
 }
@@ -66,6 +66,7 @@ async function run(
   services: Services,
 ): Promise<ApiResponse> {
   request.identify(await runGuard(policy, request, services))
+  if (!request.isPathClear) throw new LatchkeyError('not_found')
   const handler = view.handlers.get(request.method)
   if (handler !== undefined) {
     const result = await handler(request, services)

@@ -1,6 +1,6 @@
 /** One command line from words to exit code: which commands there are, and how each error ends. `main.ts` calls it. */
 import { Command, CommanderError } from 'commander'
-import { isLatchkeyError } from 'latchkey'
+import { isLatchkeyError, printableLines } from 'latchkey'
 import { SettingsError } from '../settings/settings-error.js'
 import { changePasswordCommand } from './commands/change-password.js'
 import { checkCommand } from './commands/check.js'
@@ -125,7 +125,7 @@ function explain(error: unknown, io: Io, debug: boolean): ExitCode {
     io.stderr.write('\nOperation cancelled.\n')
     return EXIT.interrupted
   }
-  if (debug && error instanceof Error) io.stderr.write(`${error.stack}\n`)
+  if (debug && error instanceof Error) io.stderr.write(`${printableLines(String(error.stack))}\n`)
   if (error instanceof CommandError || error instanceof SettingsError || isLatchkeyError(error)) {
     note(io, `CommandError: ${refusalText(error)}`)
     return error instanceof SettingsError && error.source === 'flag' ? EXIT.usage : EXIT.refused
