@@ -14,6 +14,7 @@ const LAYERS = [
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
   ['rates', 'client-address'],
+  ['proxy-warnings'],
   ['broadcast'],
   ['users'],
   ['tokens', 'jwt'],

@@ -39,6 +39,7 @@ function refusalOf(answer: ApiResponse, { vary }: ApiRequest): GateOutcome {
 export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   const requestContext = {
     isTrustedProxy: context.services.isTrustedProxy,
+    proxyWarnings: context.services.proxyWarnings,
     maxBodyBytes: context.maxBodyBytes,
     parse: (body: Uint8Array, contentType: string | undefined) =>
       parseBody(context.parsers, body, contentType),
@@ -58,7 +59,9 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   }
   const settle = (request: ApiRequest, identity: Promise<Identity>): Promise<GateOutcome> =>
     identity.then(pass, (error: unknown) => refuse(request, error))
+  const { proxyWarnings } = requestContext
   return (http) => {
+    if (!proxyWarnings.hasSeenFramework) proxyWarnings.seeFramework(http)
     const request = new ApiRequest(http, requestContext)
     try {
       const identity = runGuard(policy, request, context.services)

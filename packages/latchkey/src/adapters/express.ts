@@ -11,6 +11,7 @@ import { IncomingRequest, leaveBody, putIdentity, writeResponse } from './node-h
 interface ExpressRequest extends IncomingMessage {
   readonly originalUrl?: string
   readonly body?: unknown
+  readonly app?: { get(setting: 'trust proxy'): unknown }
 }
 
 type Next = (error?: unknown) => void
@@ -104,6 +105,12 @@ class FromExpress extends IncomingRequest {
 
   override get parsedBody(): unknown {
     return this.incoming.readableEnded ? this.incoming.body : undefined
+  }
+
+  get frameworkProxies(): string | undefined {
+    const setting = this.incoming.app?.get('trust proxy')
+    const isSet = Array.isArray(setting) ? setting.length > 0 : Boolean(setting)
+    return isSet ? '`trust proxy` of Express' : undefined
   }
 }
 

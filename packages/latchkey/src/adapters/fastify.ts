@@ -4,7 +4,7 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpResponse } from '../request.js'
-import { fromIncoming, IncomingRequest, leaveBody, putIdentity } from './node-http.js'
+import { type BodyReader, IncomingRequest, leaveBody, putIdentity } from './node-http.js'
 
 /**
  * A plugin that serves mounted views: `app.register(fastify.endpoints({ '/api-token-auth/': latchkey.endpoints.obtainAuthToken }))`.
@@ -18,7 +18,7 @@ function endpoints(
     app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
     for (const [path, handler] of Object.entries(handlers)) {
       app.all<{ Params: Record<string, string> }>(path, async (request, reply) =>
-        send(reply, await handler(fromIncoming(request.raw), { params: request.params })),
+        send(reply, await handler(new FromFastify(request), { params: request.params })),
       )
     }
     done()
@@ -92,17 +92,28 @@ function route<
   }
 }
 
-/** For a guard, which reads no body; in a route and in later hooks Fastify has parsed it. */
-class Head extends IncomingRequest {
-  readonly #request: FastifyRequest
+class FromFastify extends IncomingRequest {
+  protected readonly request: FastifyRequest
 
+  constructor(request: FastifyRequest, body?: BodyReader) {
+    super(request.raw, body)
+    this.request = request
+  }
+
+  get frameworkProxies(): string | undefined {
+    // Only with the option `trustProxy` does a request have it.
+    return 'ips' in this.request ? '`trustProxy` of Fastify' : undefined
+  }
+}
+
+/** For a guard, which reads no body; in a route and in later hooks Fastify has parsed it. */
+class Head extends FromFastify {
   constructor(request: FastifyRequest) {
-    super(request.raw, leaveBody)
-    this.#request = request
+    super(request, leaveBody)
   }
 
   override get parsedBody(): unknown {
-    return this.#request.body
+    return this.request.body
   }
 }
 

@@ -7,6 +7,7 @@ import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, RouteMatch } from '../request.js'
 import { fromFetch, readBody, toResponse } from './fetch.js'
 import { IncomingRequest, incomingHeader } from './node-http.js'
+import { peerOf } from './node-peer.js'
 
 /** What `hono.guard` puts into the context: `context.var.user`, `context.var.auth`. */
 export interface HonoVariables<P extends readonly Permission[]> {
@@ -76,7 +77,7 @@ function route<const P extends readonly Permission[]>(
 function fromHono(context: Context): HttpRequest {
   const incoming = incomingOf(context)
   if (incoming === null) return fromFetch(context.req.raw)
-  return fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name))
+  return fromFetch(context.req.raw, peerOf(incoming), (name) => incomingHeader(incoming, name))
 }
 
 /** For a guard, which seldom reads a body: then Node's request is enough, and a `Request` need not be made of it. */
