@@ -16,6 +16,7 @@ const LAYERS = [
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
   ['rates', 'client-address'],
+  ['proxy-warnings'],
   ['broadcast'],
   ['users'],
   ['tokens', 'jwt'],

@@ -3,12 +3,14 @@ import type { CredentialRequest } from './authenticators/authenticator.js'
 import { addressBucket, type ClientAddress, clientAddress, type TrustedProxies } from './client-address.js'
 import { ANONYMOUS, type Identity, requireChecked } from './identity.js'
 import { printable } from './log-text.js'
+import type { ProxyWarnings } from './proxy-warnings.js'
 import type { HttpRequest, RouteMatch } from './request.js'
 import { decodePath, hasOneReading } from './request-path.js'
 import { parseCookies } from './sessions/cookies.js'
 
 export interface ApiRequestContext {
   readonly isTrustedProxy: TrustedProxies
+  readonly proxyWarnings: ProxyWarnings
   readonly maxBodyBytes: number
   /** Turns the body into data: the view's parsers. */
   readonly parse: (body: Uint8Array, contentType: string | undefined) => unknown
@@ -27,6 +29,7 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   #identity: Identity = ANONYMOUS
   #cookies: ReadonlyMap<string, string> | undefined
   #address: string | undefined
+  #remoteAddress: string | undefined
   #data: Promise<unknown> | undefined
   #path: string | undefined
 
@@ -81,11 +84,15 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   get remoteAddress(): string | undefined {
-    return this.http.remoteAddress
+    return this.#remoteAddress ?? this.http.remoteAddress
   }
 
   get address(): string {
-    this.#address ??= addressBucket(this.#client().counted)
+    if (this.#address === undefined) {
+      const { counted } = this.#client()
+      this.#context.proxyWarnings.review(this.http, counted)
+      this.#address = addressBucket(counted)
+    }
     return this.#address
   }
 
@@ -143,12 +150,17 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   #client(): ClientAddress {
-    const { isTrustedProxy } = this.#context
-    return clientAddress(this.http.remoteAddress, this.http.header('x-forwarded-for'), isTrustedProxy)
+    const { isTrustedProxy, proxyWarnings } = this.#context
+    const { remoteAddress } = this
+    const client = clientAddress(remoteAddress, this.http.header('x-forwarded-for'), isTrustedProxy)
+    if (client.ignoresForwarded) proxyWarnings.ignoredForwarded('X-Forwarded-For', client.counted)
+    return client
   }
 
   async #parseBody(): Promise<unknown> {
     if (this.http.parsedBody !== undefined) return this.http.parsedBody
+    // A caller that closes the connection after its body would have no address, and be counted with others.
+    this.#remoteAddress = this.http.remoteAddress
     const body = await this.http.body(this.#context.maxBodyBytes)
     return this.#context.parse(body, this.http.header('content-type'))
   }

@@ -40,6 +40,7 @@ function refusalOf(answer: ApiResponse, { vary }: ApiRequest): GateOutcome {
 export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   const requestContext = {
     isTrustedProxy: context.services.isTrustedProxy,
+    proxyWarnings: context.services.proxyWarnings,
     maxBodyBytes: context.maxBodyBytes,
     parse: (body: Uint8Array, contentType: string | undefined) =>
       parseBody(context.parsers, body, contentType),
@@ -69,9 +70,11 @@ export function createGate(policy: GuardPolicy, context: GateContext): Gate {
       return refuse(request, error)
     }
   }
+  const { proxyWarnings } = requestContext
   return (http) => {
     const request = new ApiRequest(http, requestContext)
     try {
+      if (!proxyWarnings.hasSeenFramework) proxyWarnings.seeFramework(http)
       const identity = runGuard(policy, request, context.services)
       return CheckedIdentity.holds(identity) ? pass(request, identity) : settle(request, identity)
     } catch (error) {

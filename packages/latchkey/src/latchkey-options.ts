@@ -55,7 +55,10 @@ export interface LatchkeyOptions {
   readonly maxBodyBytes?: number
   /** Failed logins per account and address, in DRF's rate syntax; null: any number. Default is `10/min`. */
   readonly loginRate?: string | null
-  /** Addresses and ranges whose `X-Forwarded-For` is believed. Default is none. */
+  /**
+   * The proxies whose `X-Forwarded-For` is believed: addresses, ranges, and `unix` for one that connects to a Unix
+   * socket. Default is none: behind a proxy all callers then count as one address, and `onError` gets a warning.
+   */
   readonly trustedProxies?: readonly string[]
   /** Signing key and settings of JWTs: what `jwtAuthentication` and the `/api/token/` endpoints need. */
   readonly jwt?: JwtOptions
@@ -73,7 +76,10 @@ export interface LatchkeyOptions {
    */
   readonly cacheEntries?: number
   readonly clock?: Clock
-  /** Told about every 5xx, and when `onEvent` failed. Default writes one line to stderr. */
+  /**
+   * Told about every 5xx, when `onEvent` failed, and once of each mistake about proxies (`trustedProxies`). Default writes
+   * one line to stderr.
+   */
   readonly onError?: ErrorListener
   /** DRF's EXCEPTION_HANDLER: the last word on how an error is answered, in views and guards. Default is DRF's shape. */
   readonly exceptionHandler?: ExceptionHandler

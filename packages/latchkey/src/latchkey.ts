@@ -18,6 +18,7 @@ import { checkOptions, checkValue, hasMember, required, rule } from './options.j
 import { createPasswords } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import { type IdentityBehind, PERMISSIONS, type Permission } from './permissions/permission.js'
+import { ProxyWarnings } from './proxy-warnings.js'
 import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
 import type { Services } from './services.js'
@@ -66,6 +67,9 @@ const FLUSH = Object.freeze({ method: 'FLUSH', path: 'last-used' })
 
 /** What `onError` is told when processes could not tell each other what they allowed. */
 const EXCHANGE = Object.freeze({ method: 'FLUSH', path: 'throttles' })
+
+/** What `onError` is told with a warning about proxies. */
+const PROXIES = Object.freeze({ method: 'CHECK', path: 'trustedProxies' })
 
 const MEBIBYTE = 1024 * 1024
 const DEFAULT_CACHE_ENTRIES = 50_000
@@ -138,6 +142,9 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
     }),
     clock,
     isTrustedProxy: trustedProxies(options.trustedProxies ?? []),
+    proxyWarnings: new ProxyWarnings((options.trustedProxies ?? []).length > 0, (warning) =>
+      onError(warning, PROXIES),
+    ),
   })
   // Without `jwt` here, another program on this store may have issued some.
   const endJwts = (id: UserId) =>

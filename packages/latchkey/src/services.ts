@@ -4,6 +4,7 @@ import type { TrustedProxies } from './client-address.js'
 import type { Clock } from './clock.js'
 import type { JwtService } from './jwt/jwt-service.js'
 import type { SigningKeys } from './jwt/signing-keys.js'
+import type { ProxyWarnings } from './proxy-warnings.js'
 import type { SessionService } from './sessions/session-service.js'
 import type { CounterStore, UserSource } from './stores/store.js'
 import type { ThrottleCounters } from './throttles/throttle-counters.js'
@@ -25,4 +26,6 @@ export interface Services {
   readonly throttles: ThrottleCounters
   readonly clock: Clock
   readonly isTrustedProxy: TrustedProxies
+  /** Tells the operator once of each mistake about proxies. */
+  readonly proxyWarnings: ProxyWarnings
 }

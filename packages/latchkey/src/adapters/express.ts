@@ -16,6 +16,7 @@ interface ExpressRequest extends IncomingMessage {
   /** The rest of the path, as that router compares it. */
   readonly path?: string
   readonly body?: unknown
+  readonly app?: { get(setting: 'trust proxy'): unknown }
 }
 
 type Next = (error?: unknown) => void
@@ -116,6 +117,12 @@ class FromExpress extends IncomingRequest {
 
   override get parsedBody(): unknown {
     return this.incoming.readableEnded ? this.incoming.body : undefined
+  }
+
+  get frameworkProxies(): string | undefined {
+    const setting = this.incoming.app?.get('trust proxy')
+    const isSet = Array.isArray(setting) ? setting.length > 0 : Boolean(setting)
+    return isSet ? '`trust proxy` of Express' : undefined
   }
 }
 

@@ -113,6 +113,11 @@ class FromFastify extends IncomingRequest {
     const cut = semicolon < 0 ? path : path.slice(0, semicolon)
     return ignoreDuplicateSlashes === true ? cut.replace(/\/{2,}/g, '/') : cut
   }
+
+  get frameworkProxies(): string | undefined {
+    // Only with the option `trustProxy` does a request have it.
+    return 'ips' in this.request ? '`trustProxy` of Fastify' : undefined
+  }
 }
 
 /** The part of Fastify's request that is read. */

@@ -3,7 +3,10 @@ import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import type { Handler, HttpRequest, HttpResponse, RouteMatch } from '../request.js'
 
 export interface FetchContext {
-  /** The peer of the connection, where the runtime knows it: throttles need it. */
+  /**
+   * The peer of the connection, where the runtime knows it: throttles, the login limit and allow-lists need it. `unix`
+   * for the peer of a Unix socket. Without it all callers are counted together, and `onError` gets a warning.
+   */
   readonly remoteAddress?: string | undefined
   readonly route?: RouteMatch
 }

@@ -8,6 +8,7 @@ import type { Handler, HttpRequest, RouteMatch } from '../request.js'
 import { isThenable } from '../thenable.js'
 import { fromFetch, readBody, toResponse } from './fetch.js'
 import { IncomingRequest, incomingHeader } from './node-http.js'
+import { peerOf } from './node-peer.js'
 
 /** What `hono.guard` puts into the context: `context.var.user`, `context.var.auth`. */
 export interface HonoVariables<P extends readonly Permission[]> {
@@ -79,7 +80,7 @@ function fromHono(context: Context): HttpRequest {
   if (incoming === null) return withRoutedPath(context, fromFetch(context.req.raw))
   return withRoutedPath(
     context,
-    fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name)),
+    fromFetch(context.req.raw, peerOf(incoming), (name) => incomingHeader(incoming, name)),
   )
 }
 

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LatchkeyError } from '../errors.js'
 import type { Identity } from '../identity.js'
 import type { Handler, HttpRequest, HttpResponse } from '../request.js'
+import { peerOf } from './node-peer.js'
 
 /** A request listener: `createServer(listener(latchkey.handler(view)))`. */
 export function listener(
@@ -102,7 +103,7 @@ export class IncomingRequest implements HttpRequest {
   }
 
   get remoteAddress(): string | undefined {
-    return this.incoming.socket.remoteAddress
+    return peerOf(this.incoming)
   }
 
   header(name: string): string | undefined {

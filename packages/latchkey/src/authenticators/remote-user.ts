@@ -11,7 +11,8 @@ export interface RemoteUserAuthenticationOptions {
   /** The header in which the proxy sends the username. Default is `Remote-User`. */
   readonly header?: string
   /**
-   * Addresses and ranges whose header is believed: `['127.0.0.1']`. Required, since anybody else could name anybody.
+   * Addresses and ranges whose header is believed: `['127.0.0.1']`, and `unix` for a proxy that connects to a Unix
+   * socket. Required: every other client could send any name.
    * The proxy must remove the header from what clients send.
    */
   readonly trustedProxies: readonly string[]
@@ -29,9 +30,14 @@ export function remoteUserAuthentication(options: RemoteUserAuthenticationOption
   return Object.freeze({
     name: 'RemoteUserAuthentication',
     challenge: null,
-    async authenticate(request, { userSource }) {
+    async authenticate(request, { userSource, proxyWarnings }) {
       const bytes = request.header(header)
-      if (bytes === undefined || bytes === '' || !isTrusted(request.remoteAddress ?? '')) return null
+      if (bytes === undefined || bytes === '') return null
+      const peer = request.remoteAddress ?? ''
+      if (!isTrusted(peer)) {
+        proxyWarnings.ignoredRemoteUser(header, peer)
+        return null
+      }
       const username = Buffer.from(bytes, 'latin1').toString('utf8')
       const record = username.includes('\u0000') ? null : await userSource.findByUsername(username)
       return record?.isActive ? { user: toUser(record), auth: null } : null

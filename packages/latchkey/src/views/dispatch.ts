@@ -30,8 +30,11 @@ export async function dispatch(
   route: RouteMatch,
   context: DispatchContext,
 ): Promise<HttpResponse> {
+  const { proxyWarnings } = context.services
+  if (!proxyWarnings.hasSeenFramework) proxyWarnings.seeFramework(http)
   const request = new ApiRequest(http, {
     isTrustedProxy: context.services.isTrustedProxy,
+    proxyWarnings,
     maxBodyBytes: policy.maxBodyBytes,
     parse: (body, contentType) => parseBody(policy.parsers, body, contentType),
     route,

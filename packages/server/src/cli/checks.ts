@@ -20,6 +20,7 @@ import {
 import { CommandError, type Io } from './output.js'
 import { redisTrouble } from './redis.js'
 import { type LoadedSettings, loadSettings } from './session.js'
+import { hidesBehindUnnamedProxy, isLoopback, UNNAMED_PROXY_HINT } from './unnamed-proxy.js'
 import { findUrlpatterns } from './urls.js'
 
 export type Level = 'error' | 'warning'
@@ -106,6 +107,7 @@ export const CHECKS: readonly Check[] = Object.freeze([
     'chmod 600 the database and chmod 700 its folder: it holds password hashes',
   ),
   deploy('W009', isDebugging, 'unset LATCHKEY_DEBUG'),
+  deploy('W010', hidesBehindUnnamedProxy, UNNAMED_PROXY_HINT),
 ])
 
 function check(id: string, level: Level, look: Look, hint: string, deployOnly = false): Check {
@@ -270,8 +272,7 @@ function shannonBits(text: string): number {
 }
 
 function isOpenWithoutProxy({ values: { host, trustedProxies } }: LoadedSettings): string | null {
-  const isLocal = host === 'localhost' || host === '::1' || /^127\./.test(host)
-  if (isLocal || trustedProxies.length > 0) return null
+  if (isLoopback(host) || trustedProxies.length > 0) return null
   return `The server listens on ${host} without TLS, and no proxy is trusted.`
 }
 

@@ -48,6 +48,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       else answerRefusal(response, ...refusal)
     },
   )
+  // No limit by which lines vanish, such as the one that the proxy appended: bytes are limited (`maxHeaderSize`, 16 KiB).
+  server.maxHeadersCount = 0
   server.on('clientError', refuseUnparsable)
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
     answerRefusal(response, 417, 'Expectation failed.'),

@@ -7,6 +7,7 @@ import { type Opened, withLatchkey } from '../open.js'
 import { CommandError, type Io, note } from '../output.js'
 import { type LoadedSettings, loadSettings, withSettings } from '../session.js'
 import { stopSignal } from '../stop-signal.js'
+import { hidesBehindUnnamedProxy, UNNAMED_PROXY_HINT } from '../unnamed-proxy.js'
 import { findUrlpatterns } from '../urls.js'
 import { UsageError } from '../usage.js'
 import { supervise } from '../workers/primary.js'
@@ -29,6 +30,7 @@ export function serveCommand(io: Io): Command {
 
 async function serveOrSupervise(io: Io, load: () => Promise<LoadedSettings>): Promise<void> {
   const settings = await load()
+  warnOfProxies(io, settings)
   // Below another program's cluster there is nothing to start: that program decides how many processes there are.
   if (cluster.isPrimary && workerCount(settings.values.workers) > 1) return supervise(io)
   await withServer(io, settings, async (server) => {
@@ -37,6 +39,12 @@ async function serveOrSupervise(io: Io, load: () => Promise<LoadedSettings>): Pr
     note(io, 'Stopping.')
     await server.close()
   })
+}
+
+/** On a developer's machine callers are on the same machine, and no proxy is missing. */
+function warnOfProxies(io: Io, settings: LoadedSettings): void {
+  const mistake = settings.values.environment === 'production' ? hidesBehindUnnamedProxy(settings) : null
+  if (mistake !== null) note(io, `Warning: ${mistake} To change it, ${UNNAMED_PROXY_HINT}.`)
 }
 
 function serveAsWorker(io: Io, settings: LoadedSettings): Promise<void> {
