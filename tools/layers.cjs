@@ -13,7 +13,7 @@ const LAYERS = [
   ['errors', 'identity', 'options', 'python-text', 'request', 'clock'],
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
-  ['rates', 'client-address'],
+  ['rates', 'client-address', 'sealing'],
   ['broadcast'],
   ['users'],
   ['tokens', 'jwt'],

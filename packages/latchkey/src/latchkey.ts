@@ -18,6 +18,7 @@ import { isAuthenticated } from './permissions/is-authenticated.js'
 import { type IdentityBehind, PERMISSIONS, type Permission } from './permissions/permission.js'
 import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
+import { Sealer } from './sealing/sealer.js'
 import type { Services } from './services.js'
 import { SessionService } from './sessions/session-service.js'
 import { ThrottleCounters } from './throttles/throttle-counters.js'
@@ -124,6 +125,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
             signingKeys,
           }),
     signingKeys,
+    sealing: new Sealer(keyring, store),
     userSource,
     counters,
     throttles: new ThrottleCounters({
