@@ -15,7 +15,7 @@ const LAYERS = [
   ['errors', 'identity'],
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
-  ['rates', 'client-address'],
+  ['rates', 'client-address', 'sealing'],
   ['proxy-warnings'],
   ['broadcast'],
   ['users'],

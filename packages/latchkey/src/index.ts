@@ -21,7 +21,8 @@ export {
 } from './authenticators/token.js'
 export type { Broadcast } from './broadcast/broadcast.js'
 export { type Clock, systemClock } from './clock.js'
-export { Keyring, MIN_SECRET_LENGTH, type SecretSource } from './crypto/keyring.js'
+export { Keyring, MIN_SECRET_LENGTH, SECRET_PREFIX, type SecretSource } from './crypto/keyring.js'
+export type { SealedRecord, SealedSigningKey, SealedToken } from './crypto/sealed-record.js'
 export { type JwksOptions, jwks } from './endpoints/jwks.js'
 export {
   type JwtCookieMode,
@@ -118,6 +119,7 @@ export {
 } from './permissions/permission.js'
 export { parseRate, type Rate } from './rates.js'
 export type { Handler, HttpRequest, HttpResponse, RouteMatch } from './request.js'
+export type { Resealed, Sealer, SealingState } from './sealing/sealer.js'
 export type { Services } from './services.js'
 export { type CookieOptions, serializeCookie } from './sessions/cookies.js'
 export { newCsrfToken } from './sessions/csrf.js'

@@ -21,6 +21,7 @@ import { type IdentityBehind, PERMISSIONS, type Permission } from './permissions
 import { ProxyWarnings } from './proxy-warnings.js'
 import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
+import { Sealer } from './sealing/sealer.js'
 import type { Services } from './services.js'
 import { SessionService } from './sessions/session-service.js'
 import { checkedCounters } from './throttles/checked-counters.js'
@@ -132,6 +133,7 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
             signingKeys,
           }),
     signingKeys,
+    sealing: new Sealer(keyring, store),
     userSource,
     counters,
     throttles: new ThrottleCounters({

@@ -13,6 +13,7 @@ export interface Schema {
   jwts: JwtsTable
   jwt_users: JwtUsersTable
   signing_keys: SigningKeysTable
+  sealing_keys: SealingKeysTable
 }
 
 export interface UsersTable {
@@ -105,4 +106,10 @@ export interface SigningKeysTable {
   created_at: number
   active_from: number
   retires_at: number | null
+}
+
+/** Which keys may seal records. */
+export interface SealingKeysTable {
+  /** 8 hex digits. */
+  key_id: string
 }

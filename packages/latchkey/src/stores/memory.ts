@@ -3,6 +3,7 @@ import { BOOLEAN, checkOptions } from '../options.js'
 import { counterStore } from './memory/counters.js'
 import { jwtStore } from './memory/jwts.js'
 import { keyStore } from './memory/keys.js'
+import { sealingKeyStore } from './memory/sealing-keys.js'
 import { sessionStore } from './memory/sessions.js'
 import { refuseClosed, type Tables } from './memory/tables.js'
 import { tokenStore } from './memory/tokens.js'
@@ -37,6 +38,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     sessions: sessionStore(tables),
     jwts: jwtStore(tables),
     keys: keyStore(tables),
+    sealingKeys: sealingKeyStore(tables),
     counters: counterStore(tables),
     changes: {
       subscribe(listener) {

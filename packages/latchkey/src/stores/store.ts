@@ -22,6 +22,7 @@ export interface Store {
   readonly sessions: SessionStore
   readonly jwts: JwtStore
   readonly keys: SigningKeyStore
+  readonly sealingKeys: SealingKeyStore
   readonly counters: CounterStore
   readonly changes: ChangeFeed
   /** Releases files and connections; the store is not usable after it. Safe to call twice. */
@@ -422,6 +423,23 @@ export interface SigningKeyStore {
   reseal(kid: string, expected: Uint8Array, sealed: Uint8Array): Promise<boolean>
   /** Removes keys whose end has come at `now`; returns how many. Publishes `{ kind: 'keys' }` when there were any. */
   deleteRetired(now: Date): Promise<number>
+}
+
+/**
+ * Which keys seal the records of this store, by their ids (8 hex digits): a process with another secret is refused
+ * before it seals anything that the others could not open.
+ */
+export interface SealingKeyStore {
+  /** Ids of the keys that may seal, in ascending order. */
+  list(): Promise<readonly string[]>
+  /**
+   * Whether `id` may seal. It is admitted when there is none yet, or when one of `held`, the keys of the same process,
+   * was admitted before. One atomic step: of concurrent first callers with different keys one is admitted.
+   * Publishes `{ kind: 'keys' }` when it was not admitted before.
+   */
+  admit(id: string, held: readonly string[]): Promise<boolean>
+  /** Removes all but these; returns how many. Publishes `{ kind: 'keys' }` when there were any. */
+  retain(ids: readonly string[]): Promise<number>
 }
 
 export interface CounterLimit {

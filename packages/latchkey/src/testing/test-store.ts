@@ -4,6 +4,7 @@ import { changesContract } from './store-contract/changes.js'
 import { countersContract } from './store-contract/counters.js'
 import { jwtsContract } from './store-contract/jwts.js'
 import { keysContract } from './store-contract/keys.js'
+import { sealingKeysContract } from './store-contract/sealing-keys.js'
 import { sessionsContract } from './store-contract/sessions.js'
 import type { Promised } from './store-contract/support.js'
 import { tokenRotationContract } from './store-contract/token-rotation.js'
@@ -28,6 +29,7 @@ const CONTRACTS: ReadonlyArray<readonly [part: string, contract: (promised: Prom
   ['sessions', sessionsContract],
   ['jwts', jwtsContract],
   ['keys', keysContract],
+  ['sealing keys', sealingKeysContract],
   ['counters', countersContract],
   ['changes', changesContract],
 ]

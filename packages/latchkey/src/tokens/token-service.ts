@@ -8,6 +8,7 @@ import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
 import type { UserId } from '../identity.js'
 import { BOOLEAN, checkOptions, checkValue, numberRule, type Rules, required, rule } from '../options.js'
+import { Sealer } from '../sealing/sealer.js'
 import type { Store, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
 import { SealedSecrets } from './sealed-secrets.js'
 import { type ListedToken, type Token, toListedToken, toToken } from './token.js'
@@ -102,8 +103,8 @@ export class TokenService {
     this.#store = store
     this.#clock = clock
     this.#policies = policyTable(options.policies ?? [])
-    this.#issuer = new TokenIssuer({ store, users, keyring, clock })
-    this.#sealed = new SealedSecrets(store.tokens, keyring)
+    this.#sealed = new SealedSecrets(store.tokens, new Sealer(keyring, store))
+    this.#issuer = new TokenIssuer({ store, users, sealed: this.#sealed, clock })
     this.#verifier = new TokenVerifier({
       store,
       users,
@@ -145,7 +146,7 @@ export class TokenService {
       if (kind === 'created') return { token: toToken(token), secret: new TokenSecret(text), created: true }
       const { id, expiresAt } = token
       if (expiresAt === null || expiresAt.getTime() > this.#clock.nowMs()) {
-        return { token: toToken(token), secret: this.#sealed.open(token), created: false }
+        return { token: toToken(token), secret: await this.#sealed.open(token), created: false }
       }
       await this.#verifier.deleteExpired({ id })
     }
@@ -224,7 +225,7 @@ export class TokenService {
       expected: record.digest,
       digest,
       hint: hintOf(policy, text),
-      sealed: policy.shownAgain ? this.#sealed.seal(text, digest) : null,
+      sealed: policy.shownAgain ? await this.#sealed.seal(text, { ...record, digest }) : null,
       ...(ttlSeconds !== undefined && { expiresAt: expiryOf(policy, ttlSeconds, nowMs) }),
       previousEndsAt: new Date(nowMs + overlapSeconds * 1000),
     })

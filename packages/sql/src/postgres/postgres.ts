@@ -11,6 +11,7 @@ import type { LeaseClocks } from './lease.js'
 import type { PartitionResult } from './partition.js'
 import { type OpenPool, openPool, type PostgresPool, placeOf } from './pool.js'
 import { Replica } from './replica.js'
+import { sealingKeyStore } from './sealing-keys.js'
 import { sessionStore } from './sessions.js'
 import { tokenStore } from './tokens.js'
 import { userStore } from './users.js'
@@ -109,6 +110,7 @@ export function storeOn(
     sessions: sessionStore(connection),
     jwts: jwtStore(connection, changes, replica),
     keys: keyStore(connection, changes),
+    sealingKeys: sealingKeyStore(connection, changes),
     counters: counterStore(connection),
     changes,
     migrate: () => connection.migrate(),

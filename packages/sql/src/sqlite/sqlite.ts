@@ -9,6 +9,7 @@ import { counterStore } from './counters.js'
 import { jwtStore } from './jwts.js'
 import { keyStore } from './keys.js'
 import { migrationState } from './migrate.js'
+import { sealingKeyStore } from './sealing-keys.js'
 import { sessionStore } from './sessions.js'
 import { tokenStore } from './tokens.js'
 import { userStore } from './users.js'
@@ -66,6 +67,7 @@ export function storeOn(connection: Connection): SqliteStore {
     sessions: sessionStore(connection, QUERIES),
     jwts: jwtStore(connection, QUERIES, changes),
     keys: keyStore(connection, QUERIES, changes),
+    sealingKeys: sealingKeyStore(connection, QUERIES, changes),
     counters: counterStore(connection),
     changes,
     migrate: () => connection.migrate(),
