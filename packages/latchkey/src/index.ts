@@ -86,6 +86,7 @@ export { createLatchkey, type Latchkey } from './latchkey.js'
 export type { LatchkeyOptions } from './latchkey-options.js'
 export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
 export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
+export { type DjangoRelease, djangoHasher } from './passwords/django.js'
 export type { PasswordHasher } from './passwords/hasher.js'
 export { md5, sha1, unsaltedMd5, unsaltedSha1 } from './passwords/md5.js'
 export {
@@ -137,6 +138,7 @@ export type { TokenPage } from './tokens/token-selection.js'
 export type { IssuedToken, TokenService } from './tokens/token-service.js'
 export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
+export { type FlagColumn, mapUser, type ObjectIdLike, type UserColumns } from './users/map-user.js'
 export {
   type CreateUserOptions,
   emailErrors,
