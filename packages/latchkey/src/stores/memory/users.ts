@@ -2,11 +2,13 @@
 import type { UserId } from '../../identity.js'
 import type { UserStore } from '../store.js'
 import { copyOf, copyUser } from './copies.js'
+import { HashSamples } from './hash-samples.js'
 import { methodsOf, pageOf, publish, removeToken, type Tables, tokensOf } from './tables.js'
 
 export function userStore(tables: Tables): UserStore {
-  const { users, sessions } = tables
+  const { users, sessions, loginAddresses } = tables
   const byName = new Map<string, UserId>()
+  const samples = new HashSamples()
   const method = methodsOf(tables)
   let lastId = 0
   return {
@@ -17,7 +19,10 @@ export function userStore(tables: Tables): UserStore {
     }),
     recordLogin: method((id, change) => {
       const user = users.get(id)
-      if (user) users.set(id, copyUser({ ...user, ...change }))
+      if (!user) return
+      const changed = copyUser({ ...user, ...change })
+      users.set(id, changed)
+      samples.replace(user.passwordHash, changed.passwordHash)
     }),
     insert: method((fields) => {
       if (byName.has(fields.username)) return null
@@ -25,6 +30,7 @@ export function userStore(tables: Tables): UserStore {
       lastId += 1
       users.set(lastId, user)
       byName.set(user.username, lastId)
+      samples.replace(undefined, user.passwordHash)
       return copyUser(user)
     }),
     update: method((id, changes) => {
@@ -34,6 +40,7 @@ export function userStore(tables: Tables): UserStore {
       if ((byName.get(username) ?? id) !== id) return 'username_taken'
       const passwordVersion = user.passwordVersion + (changes.passwordHash === undefined ? 0 : 1)
       users.set(id, copyUser({ ...user, ...changes, passwordVersion }))
+      samples.replace(user.passwordHash, changes.passwordHash ?? user.passwordHash)
       byName.delete(user.username)
       byName.set(username, id)
       publish(tables, { kind: 'user', userId: id })
@@ -43,12 +50,15 @@ export function userStore(tables: Tables): UserStore {
       const user = users.get(id)
       if (!user) return false
       users.delete(id)
+      samples.replace(user.passwordHash, undefined)
       byName.delete(user.username)
       for (const token of tokensOf(tables, id)) removeToken(tables, token)
       for (const [digest, session] of [...sessions]) if (session.userId === id) sessions.delete(digest)
+      for (const [key, { userId }] of loginAddresses) if (userId === id) loginAddresses.delete(key)
       publish(tables, { kind: 'user', userId: id })
       return true
     }),
+    samplePasswordHashes: method(() => samples.list()),
     list: method((page) => pageOf([...users.values()], page).map(copyUser)),
   }
 }
