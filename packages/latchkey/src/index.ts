@@ -88,6 +88,7 @@ export type { LatchkeyOptions } from './latchkey-options.js'
 export { printable, printableLines } from './log-text.js'
 export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
 export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
+export { type DjangoRelease, djangoHasher } from './passwords/django.js'
 export type { PasswordHasher } from './passwords/hasher.js'
 export { md5, sha1, unsaltedMd5, unsaltedSha1 } from './passwords/md5.js'
 export {
@@ -141,6 +142,7 @@ export type { IssuedToken, TokenService } from './tokens/token-service.js'
 export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
 export { emailErrors } from './users/email.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
+export { type FlagColumn, mapUser, type ObjectIdLike, type UserColumns } from './users/map-user.js'
 export type {
   ImportedUser,
   ImportRow,

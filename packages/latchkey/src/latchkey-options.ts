@@ -66,8 +66,12 @@ export interface LatchkeyOptions {
   readonly policies?: readonly TokenPolicy[]
   /** How long a use of a token that tracks them may wait in memory before it is written, in batches. Default is 30. */
   readonly lastUsedFlushSeconds?: number
-  /** Your own users table. Default is the store's. With it nothing is cached unless `cacheEntries` says so. */
+  /**
+   * Your own users table. Default is the store's. Every record that it returns is checked; a record that is not complete
+   * is an error (500), never a user. With it nothing is cached unless `cacheEntries` says so.
+   */
   readonly users?: UserSource
+  /** With `users`, `upgrade` is false by default: a hash in your table is rewritten only when you ask for it. */
   readonly passwords?: Omit<PasswordsOptions, 'clock'>
   readonly sessions?: SessionOptions
   /**

@@ -15,7 +15,7 @@ import { SigningKeys } from './jwt/signing-keys.js'
 import { LATCHKEY_RULES, type LatchkeyOptions } from './latchkey-options.js'
 import { printable, printableLines } from './log-text.js'
 import { checkOptions, checkValue, hasMember, required, rule } from './options.js'
-import { createPasswords } from './passwords/passwords.js'
+import { createPasswords, type PasswordsOptions } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import { type IdentityBehind, PERMISSIONS, type Permission } from './permissions/permission.js'
 import { ProxyWarnings } from './proxy-warnings.js'
@@ -28,6 +28,7 @@ import { checkedCounters } from './throttles/checked-counters.js'
 import { ThrottleCounters } from './throttles/throttle-counters.js'
 import { TokenService } from './tokens/token-service.js'
 import { LoginService } from './users/login-service.js'
+import { checkedUserSource } from './users/user-record.js'
 import { UserService } from './users/user-service.js'
 import { dispatch } from './views/dispatch.js'
 import { safeListener } from './views/error-answer.js'
@@ -89,8 +90,11 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
     throw new TypeError('secret: is missing; set LATCHKEY_SECRET to at least 32 random characters')
   }
   const defaults = completeDefaults(options, maxBodyBytes)
-  const userSource = options.users ?? store.users
-  const passwords = createPasswords({ ...options.passwords, clock })
+  // Records of the store's own users were made by the store; those of an app's table are checked where they enter.
+  const hasOwnUsers = options.users !== undefined && options.users !== store.users
+  const userSource =
+    hasOwnUsers && options.users !== undefined ? checkedUserSource(options.users) : store.users
+  const passwords = createPasswords({ ...passwordsOptions(options, hasOwnUsers), clock })
   const cacheEntries = options.cacheEntries ?? (options.users === undefined ? undefined : 0)
   const emit = eventEmitter(options.onEvent, (error, { kind }) =>
     onError(error, { method: 'EVENT', path: kind }),
@@ -192,6 +196,11 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
       await store.close()
     },
   })
+}
+
+/** Hashes in a table of the app's own may be read by other programs too, so they are rewritten only when asked. */
+function passwordsOptions({ passwords = {} }: LatchkeyOptions, hasOwnUsers: boolean): PasswordsOptions {
+  return { ...passwords, upgrade: passwords.upgrade ?? !hasOwnUsers }
 }
 
 const VIEW = required(rule('be what apiView() returns', hasMember('handlers')))

@@ -9,6 +9,7 @@ export interface Schema {
   token_uses: TokenUsesTable
   changes: ChangesTable
   sessions: SessionsTable
+  login_addresses: LoginAddressesTable
   counter_events: CounterEventsTable
   jwts: JwtsTable
   jwt_users: JwtUsersTable
@@ -70,6 +71,13 @@ export interface SessionsTable {
   user_id: UserId | bigint
   password_version: number
   created_at: number
+  expires_at: number
+}
+
+/** Addresses of successful logins, as keyed hashes. */
+export interface LoginAddressesTable {
+  digest: Uint8Array
+  user_id: UserId | bigint
   expires_at: number
 }
 

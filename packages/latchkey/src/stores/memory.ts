@@ -3,6 +3,7 @@ import { BOOLEAN, checkOptions } from '../options.js'
 import { counterStore } from './memory/counters.js'
 import { jwtStore } from './memory/jwts.js'
 import { keyStore } from './memory/keys.js'
+import { loginAddressStore } from './memory/login-addresses.js'
 import { sealingKeyStore } from './memory/sealing-keys.js'
 import { sessionStore } from './memory/sessions.js'
 import { refuseClosed, type Tables } from './memory/tables.js'
@@ -30,12 +31,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     owned: new Map(),
     uses: new Map(),
     sessions: new Map(),
+    loginAddresses: new Map(),
     listeners: new Set(),
   }
   return {
     users: userStore(tables),
     tokens: tokenStore(tables),
     sessions: sessionStore(tables),
+    loginAddresses: loginAddressStore(tables),
     jwts: jwtStore(tables),
     keys: keyStore(tables),
     sealingKeys: sealingKeyStore(tables),

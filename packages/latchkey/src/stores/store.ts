@@ -20,6 +20,7 @@ export interface Store {
   readonly users: UserStore
   readonly tokens: TokenStore
   readonly sessions: SessionStore
+  readonly loginAddresses: LoginAddressStore
   readonly jwts: JwtStore
   readonly keys: SigningKeyStore
   readonly sealingKeys: SealingKeyStore
@@ -67,6 +68,12 @@ export interface UserSource {
    * stays, and nothing is published. A source may ignore either.
    */
   recordLogin?(id: UserId, change: { lastLogin?: Date; passwordHash?: string }): Promise<void>
+  /**
+   * One stored hash for each algorithm with each of its costs that users have, whoever's: a failed login does the work of
+   * each, so that its time does not tell whose password was tried. Those that no password can be right for may be left
+   * out. Asked at every failed login. Without it the costs are those of the records that this process has seen.
+   */
+  samplePasswordHashes?(): Promise<readonly string[]>
 }
 
 /** A user as an import brings it: with the id that it has elsewhere. */
@@ -116,6 +123,7 @@ export interface UserImportOptions {
 }
 
 export interface UserStore extends UserSource {
+  samplePasswordHashes(): Promise<readonly string[]>
   /** Inserts; `null` when the username is taken. Ids grow and are never used again. */
   insert(user: NewUserRecord): Promise<UserRecord | null>
   /**
@@ -311,6 +319,27 @@ export interface SessionStore {
   deleteExpired(now: Date): Promise<number>
 }
 
+/** An address from which a user logged in. Neither can be read from it: the digest is keyed with the server's secret. */
+export interface LoginAddressRecord {
+  /** HMAC-SHA-256 of the user's id and the address, 32 bytes; unique. */
+  readonly digest: Uint8Array
+  readonly userId: UserId
+  readonly expiresAt: Date
+}
+
+export interface LoginAddressStore {
+  /**
+   * Inserts the address, or gives the one with this digest the new `expiresAt`. Then deletes the user's other addresses
+   * except the `keep - 1` that expire last; concurrent calls may leave more until the next call. Does nothing when the
+   * user does not exist. Deleted with the user.
+   */
+  note(address: LoginAddressRecord, keep: number): Promise<void>
+  /** Whether an address with one of these digests is stored and expires after `now`. */
+  isKnown(digests: readonly Uint8Array[], now: Date): Promise<boolean>
+  /** Deletes the addresses that expired before `now`; returns how many. */
+  deleteExpired(now: Date): Promise<number>
+}
+
 /** What is kept of a refresh or sliding JWT: enough to revoke it, and nothing that is a token. */
 export interface JwtRecord {
   readonly jti: string
@@ -478,6 +507,8 @@ export interface CounterStore {
    * The batch is one atomic change; after a rejection it may have been recorded all the same.
    */
   merge(batch: readonly CounterNews[], nowMs: number): Promise<ReadonlyArray<readonly CounterEvents[]>>
+  /** Removes one event that `hit` recorded under `key` at `atMs`. Does nothing when there is none. */
+  undo(key: string, atMs: number): Promise<void>
   /** Forgets the key. */
   clear(key: string): Promise<void>
 }

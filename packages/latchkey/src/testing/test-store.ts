@@ -4,6 +4,7 @@ import { changesContract } from './store-contract/changes.js'
 import { countersContract } from './store-contract/counters.js'
 import { jwtsContract } from './store-contract/jwts.js'
 import { keysContract } from './store-contract/keys.js'
+import { loginAddressesContract } from './store-contract/login-addresses.js'
 import { sealingKeysContract } from './store-contract/sealing-keys.js'
 import { sessionsContract } from './store-contract/sessions.js'
 import type { Promised } from './store-contract/support.js'
@@ -27,6 +28,7 @@ const CONTRACTS: ReadonlyArray<readonly [part: string, contract: (promised: Prom
   ['tokens', tokensContract],
   ['tokens that change and are used', tokenRotationContract],
   ['sessions', sessionsContract],
+  ['login addresses', loginAddressesContract],
   ['jwts', jwtsContract],
   ['keys', keysContract],
   ['sealing keys', sealingKeysContract],

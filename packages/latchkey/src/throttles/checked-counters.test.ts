@@ -7,7 +7,7 @@ const LIMIT = { maxCount: 1, periodSeconds: 60 }
 /** Counters of an app that answers everything with this. */
 function answering(answer: unknown): CounterStore {
   const method = () => Promise.resolve(answer as never)
-  return checkedCounters({ hit: method, peek: method, merge: method, clear: method })
+  return checkedCounters({ hit: method, peek: method, merge: method, undo: method, clear: method })
 }
 
 describe('checkedCounters', () => {

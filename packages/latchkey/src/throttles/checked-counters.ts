@@ -20,6 +20,7 @@ export function checkedCounters(counters: CounterStore): CounterStore {
       checkAnswer('counters.merge()', answer, MERGE_ANSWER)
       return answer
     },
+    undo: async (key, atMs) => counters.undo(key, atMs),
     clear: async (key) => counters.clear(key),
   })
 }

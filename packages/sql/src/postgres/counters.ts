@@ -44,6 +44,12 @@ export function counterStore(connection: Connection): CounterStore {
     ) AS known
     WHERE known.younger < asked.max ORDER BY asked.place, known.at`
 
+  /** Concurrent calls for one moment each take another row: `hit` inserts one row per event. */
+  const undoText = `
+    WITH one AS (SELECT id, count FROM ${events} WHERE key = $1 AND at = $2 LIMIT 1 FOR UPDATE SKIP LOCKED),
+      lowered AS (UPDATE ${events} SET count = count - 1 WHERE id IN (SELECT id FROM one WHERE count > 1))
+    DELETE FROM ${events} WHERE id IN (SELECT id FROM one WHERE count = 1)`
+
   const peek = async (key: string, limit: CounterLimit, nowMs: number) => {
     const { maxCount, periodSeconds } = limit
     if (maxCount < 1) return { allowed: false, waitSeconds: periodSeconds }
@@ -106,6 +112,9 @@ export function counterStore(connection: Connection): CounterStore {
       const answers: CounterEvents[][] = batch.map(() => [])
       for (const { place, at, count } of result) answers[place - 1]?.push({ atMs: at, count })
       return answers
+    }),
+    undo: connection.method(async (key, atMs) => {
+      await connection.all({ sql: undoText, parameters: [digestOf(key), atMs] })
     }),
     clear: connection.method(async (key) => {
       await connection.all({ sql: `DELETE FROM ${events} WHERE key = $1`, parameters: [digestOf(key)] })

@@ -8,6 +8,7 @@ import { Database } from './database.js'
 import { jwtStore } from './jwts.js'
 import { keyStore } from './keys.js'
 import type { LeaseClocks } from './lease.js'
+import { loginAddressStore } from './login-addresses.js'
 import type { PartitionResult } from './partition.js'
 import { type OpenPool, openPool, type PostgresPool, placeOf } from './pool.js'
 import { Replica } from './replica.js'
@@ -108,6 +109,7 @@ export function storeOn(
     users: userStore(connection, changes),
     tokens: tokenStore(connection, changes, replica),
     sessions: sessionStore(connection),
+    loginAddresses: loginAddressStore(connection),
     jwts: jwtStore(connection, changes, replica),
     keys: keyStore(connection, changes),
     sealingKeys: sealingKeyStore(connection, changes),

@@ -1,5 +1,6 @@
 /** Users on PostgreSQL. */
 import type { UserRecord, UserStore } from 'latchkey'
+import { HASH_COST_POSTGRES } from '../migrations/hash-cost.js'
 import { changedColumns, msOf, type UserRow, userColumns, userOf } from '../rows.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
@@ -8,9 +9,25 @@ import { queriesOf, XID } from './queries.js'
 import { isRowId, rowId } from './rows.js'
 import { isConstraint } from './store-error.js'
 
+/** More costs than an installation has. */
+const MAX_SAMPLES = 64
+
 export function userStore(connection: Connection, changes: Changes): UserStore {
   const kysely = queriesOf(connection.options.schema)
   const users = kysely.selectFrom('users').selectAll()
+  const table = `"${connection.options.schema}".users`
+  const sampleFrom = (after: string) =>
+    `(SELECT ${HASH_COST_POSTGRES} AS cost, password_hash FROM ${table} WHERE ${HASH_COST_POSTGRES} > ${after}
+      ORDER BY ${HASH_COST_POSTGRES} LIMIT 1)`
+  // From one cost to the next in the index, however many users have it.
+  const samples = {
+    name: `${connection.options.schema}.sample_password_hashes`,
+    sql: `WITH RECURSIVE samples AS (
+        SELECT * FROM ${sampleFrom(`''`)} AS first
+        UNION ALL SELECT next.* FROM samples CROSS JOIN LATERAL ${sampleFrom('samples.cost')} AS next
+      ) SELECT password_hash FROM samples LIMIT ${MAX_SAMPLES}`,
+    parameters: [],
+  }
   const first = ([row]: readonly UserRow[]): UserRecord | null => (row ? userOf(row) : null)
   return {
     findById: connection.method(async (id) => {
@@ -69,6 +86,9 @@ export function userStore(connection: Connection, changes: Changes): UserStore {
       changes.publish(deleted.xid, [{ kind: 'user', userId: id }])
       return true
     }),
+    samplePasswordHashes: connection.method(async () =>
+      (await connection.all<{ readonly password_hash: string }>(samples)).map((row) => row.password_hash),
+    ),
     list: connection.method(async ({ afterId, limit } = {}) => {
       let query = users.orderBy('id')
       if (afterId !== undefined) query = query.where('id', '>', rowId(afterId))

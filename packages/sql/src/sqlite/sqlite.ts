@@ -8,6 +8,7 @@ import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
 import { jwtStore } from './jwts.js'
 import { keyStore } from './keys.js'
+import { loginAddressStore } from './login-addresses.js'
 import { migrationState } from './migrate.js'
 import { sealingKeyStore } from './sealing-keys.js'
 import { sessionStore } from './sessions.js'
@@ -65,6 +66,7 @@ export function storeOn(connection: Connection): SqliteStore {
     users: userStore(connection, QUERIES, changes),
     tokens: tokenStore(connection, QUERIES, changes),
     sessions: sessionStore(connection, QUERIES),
+    loginAddresses: loginAddressStore(connection, QUERIES),
     jwts: jwtStore(connection, QUERIES, changes),
     keys: keyStore(connection, QUERIES, changes),
     sealingKeys: sealingKeyStore(connection, QUERIES, changes),

@@ -2,12 +2,14 @@
 import type { UserId } from '../../identity.js'
 import type { ImportedUserRecord, UserRecord, UserStore } from '../store.js'
 import { copyOf, copyUser } from './copies.js'
+import { HashSamples } from './hash-samples.js'
 import { importOutcome } from './import-users.js'
 import { methodsOf, pageOf, publish, refuseClosed, removeToken, type Tables, tokensOf } from './tables.js'
 
 export function userStore(tables: Tables): UserStore {
-  const { users, sessions } = tables
+  const { users, sessions, loginAddresses } = tables
   const byName = new Map<string, UserId>()
+  const samples = new HashSamples()
   const method = methodsOf(tables)
   let lastId = 0
   return {
@@ -18,7 +20,10 @@ export function userStore(tables: Tables): UserStore {
     }),
     recordLogin: method((id, change) => {
       const user = users.get(id)
-      if (user) users.set(id, copyUser({ ...user, ...change }))
+      if (!user) return
+      const changed = copyUser({ ...user, ...change })
+      users.set(id, changed)
+      samples.replace(user.passwordHash, changed.passwordHash)
     }),
     insert: method((fields) => {
       if (byName.has(fields.username)) return null
@@ -26,6 +31,7 @@ export function userStore(tables: Tables): UserStore {
       lastId += 1
       users.set(lastId, user)
       byName.set(user.username, lastId)
+      samples.replace(undefined, user.passwordHash)
       return copyUser(user)
     }),
     async import(batches, { mayInsert }) {
@@ -39,6 +45,7 @@ export function userStore(tables: Tables): UserStore {
         if (users.has(row.id)) continue
         users.set(row.id, copyUser({ ...row, passwordVersion: 0 }))
         byName.set(row.username, row.id)
+        samples.replace(undefined, row.passwordHash)
         lastId = Math.max(lastId, row.id)
       }
       return outcome
@@ -50,6 +57,7 @@ export function userStore(tables: Tables): UserStore {
       if ((byName.get(username) ?? id) !== id) return 'username_taken'
       const passwordVersion = user.passwordVersion + (changes.passwordHash === undefined ? 0 : 1)
       users.set(id, copyUser({ ...user, ...changes, passwordVersion }))
+      samples.replace(user.passwordHash, changes.passwordHash ?? user.passwordHash)
       byName.delete(user.username)
       byName.set(username, id)
       publish(tables, { kind: 'user', userId: id })
@@ -59,12 +67,15 @@ export function userStore(tables: Tables): UserStore {
       const user = users.get(id)
       if (!user) return false
       users.delete(id)
+      samples.replace(user.passwordHash, undefined)
       byName.delete(user.username)
       for (const token of tokensOf(tables, id)) removeToken(tables, token)
       for (const [digest, session] of [...sessions]) if (session.userId === id) sessions.delete(digest)
+      for (const [key, { userId }] of loginAddresses) if (userId === id) loginAddresses.delete(key)
       publish(tables, { kind: 'user', userId: id })
       return true
     }),
+    samplePasswordHashes: method(() => samples.list()),
     // Imported users may have lower ids than those before them.
     list: method((page) => pageOf([...users.values()].sort(byRowId), page).map(copyUser)),
   }

@@ -23,6 +23,7 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'users.insert': (store) => store.users.insert(newUser('nobody')),
   'users.update': (store) => store.users.update(1, { email: '' }),
   'users.delete': (store) => store.users.delete(1),
+  'users.samplePasswordHashes': (store) => store.users.samplePasswordHashes(),
   'users.list': (store) => store.users.list(),
   'tokens.findByDigest': (store) => store.tokens.findByDigest(digestOf(1)),
   'tokens.findById': (store) => store.tokens.findById(1),
@@ -37,6 +38,10 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'sessions.findByDigest': (store) => store.sessions.findByDigest(digestOf(1)),
   'sessions.delete': (store) => store.sessions.delete(digestOf(1)),
   'sessions.deleteExpired': (store) => store.sessions.deleteExpired(at(0)),
+  'loginAddresses.note': (store) =>
+    store.loginAddresses.note({ digest: digestOf(1), userId: 1, expiresAt: at(0) }, 10),
+  'loginAddresses.isKnown': (store) => store.loginAddresses.isKnown([digestOf(1)], at(0)),
+  'loginAddresses.deleteExpired': (store) => store.loginAddresses.deleteExpired(at(0)),
   'jwts.insert': (store) => store.jwts.insert([]),
   'jwts.find': (store) => store.jwts.find('x'),
   'jwts.state': (store) => store.jwts.state('x', 1),
@@ -53,6 +58,7 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'counters.hit': (store) => store.counters.hit('key', { maxCount: 1, periodSeconds: 1 }, NOW_MS),
   'counters.peek': (store) => store.counters.peek('key', { maxCount: 1, periodSeconds: 1 }, NOW_MS),
   'counters.merge': (store) => store.counters.merge([], NOW_MS),
+  'counters.undo': (store) => store.counters.undo('key', NOW_MS),
   'counters.clear': (store) => store.counters.clear('key'),
 }
 
