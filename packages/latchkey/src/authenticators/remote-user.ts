@@ -6,8 +6,9 @@ import { trustedProxies } from '../client-address.js'
 import { checkOptions, HTTP_TOKEN, required, someOf, TEXT } from '../options.js'
 import { toUser } from '../users/user.js'
 import type { Authenticator } from './authenticator.js'
+import { type OwnOriginOptions, requireOwnOriginOfBrowser, TRUSTED_ORIGINS } from './own-origin.js'
 
-export interface RemoteUserAuthenticationOptions {
+export interface RemoteUserAuthenticationOptions extends OwnOriginOptions {
   /** The header in which the proxy sends the username. Default is `Remote-User`. */
   readonly header?: string
   /**
@@ -22,9 +23,11 @@ export function remoteUserAuthentication(options: RemoteUserAuthenticationOption
   checkOptions('remoteUserAuthentication', options, {
     header: HTTP_TOKEN,
     trustedProxies: required(someOf('addresses whose header is believed', TEXT.holds)),
+    trustedOrigins: TRUSTED_ORIGINS,
   })
   const header = (options.header ?? 'Remote-User').toLowerCase()
   const isTrusted = trustedProxies(options.trustedProxies)
+  const { trustedOrigins = [] } = options
 
   return Object.freeze({
     name: 'RemoteUserAuthentication',
@@ -32,6 +35,8 @@ export function remoteUserAuthentication(options: RemoteUserAuthenticationOption
     async authenticate(request, { userSource }) {
       const bytes = request.header(header)
       if (bytes === undefined || bytes === '' || !isTrusted(request.remoteAddress ?? '')) return null
+      // The proxy vouches for requests that pages of other sites have sent, too.
+      requireOwnOriginOfBrowser(request, { trustedOrigins })
       const username = Buffer.from(bytes, 'latin1').toString('utf8')
       const record = username.includes('\u0000') ? null : await userSource.findByUsername(username)
       return record?.isActive ? { user: toUser(record), auth: null } : null
