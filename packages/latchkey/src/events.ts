@@ -2,11 +2,11 @@
 import type { User, UserId } from './identity.js'
 import { handleRejection } from './thenable.js'
 
-/** A token was given out at a login (knox and JWT; `obtainAuthToken` tells of none, as in DRF). */
+/** A token was given out at a login (knox, JWT, session; `obtainAuthToken` tells of none, as in DRF). */
 export interface UserLoggedIn {
   readonly kind: 'user_logged_in'
   readonly user: User
-  /** `jwt` for a pair or a sliding token. */
+  /** `jwt` for a pair or a sliding token, `session` for a session. */
   readonly policy: string
   /** Prefix and last four characters of the token; of JWTs the `jti`, which names their family. */
   readonly hint: string

@@ -9,6 +9,8 @@ export {
   jwtKind,
   jwtStatelessUserAuthentication,
 } from './authenticators/jwt.js'
+export type { KeywordClaim } from './authenticators/keyword-claim.js'
+export { ambientAuthentication, type OwnOriginOptions } from './authenticators/own-origin.js'
 export {
   type RemoteUserAuthenticationOptions,
   remoteUserAuthentication,
@@ -42,6 +44,9 @@ export {
   type PersonalTokensOptions,
   personalTokens,
 } from './endpoints/personal-tokens.js'
+export type { SessionEndpointOptions } from './endpoints/session/session-cookies.js'
+export { type SessionLoginOptions, sessionLogin } from './endpoints/session/session-login.js'
+export { sessionLogout } from './endpoints/session/session-logout.js'
 export {
   ERRORS,
   type ErrorCode,

@@ -60,7 +60,9 @@ function withOwnShape({ authenticator, claim }: Claimant, sharing: readonly Clai
   const policies = rivalsOf(claim, sharing).flatMap((one) => one.claim.policies ?? [])
   const own = (claim.policies && claim.withPolicies?.([...new Set(policies)])) ?? authenticator
   return Object.freeze({
-    ...own,
+    name: own.name,
+    challenge: own.challenge,
+    keywordClaim: claim,
     authenticate(request, services) {
       const [keyword, secret, ...rest] = splitAuthorization(request)
       // What is no credential at all is refused by the first that has the keyword.

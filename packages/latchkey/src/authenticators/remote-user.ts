@@ -6,8 +6,9 @@ import { trustedProxies } from '../client-address.js'
 import { checkOptions, HTTP_TOKEN, required, someOf, TEXT } from '../options.js'
 import { toUser } from '../users/user.js'
 import type { Authenticator } from './authenticator.js'
+import { type OwnOriginOptions, requireOwnOriginOfBrowser, TRUSTED_ORIGINS } from './own-origin.js'
 
-export interface RemoteUserAuthenticationOptions {
+export interface RemoteUserAuthenticationOptions extends OwnOriginOptions {
   /** The header in which the proxy sends the username. Default is `Remote-User`. */
   readonly header?: string
   /**
@@ -23,9 +24,11 @@ export function remoteUserAuthentication(options: RemoteUserAuthenticationOption
   const own = checkOptions('remoteUserAuthentication', options, {
     header: HTTP_TOKEN,
     trustedProxies: required(someOf('addresses whose header is believed', TEXT.holds)),
+    trustedOrigins: TRUSTED_ORIGINS,
   })
   const header = (own.header ?? 'Remote-User').toLowerCase()
   const isTrusted = trustedProxies(own.trustedProxies)
+  const { trustedOrigins = [] } = own
 
   return Object.freeze({
     name: 'RemoteUserAuthentication',
@@ -38,6 +41,8 @@ export function remoteUserAuthentication(options: RemoteUserAuthenticationOption
         proxyWarnings.ignoredRemoteUser(header, peer)
         return null
       }
+      // The proxy vouches for requests that pages of other sites have sent, too.
+      requireOwnOriginOfBrowser(request, { trustedOrigins })
       const username = Buffer.from(bytes, 'latin1').toString('utf8')
       const record = username.includes('\u0000') ? null : await userSource.findByUsername(username)
       return record?.isActive ? { user: toUser(record), auth: null } : null

@@ -178,7 +178,6 @@ function jwtView(
 ): View {
   return apiView({
     permissions: [allowAny],
-    throttles: [],
     parsers: [jsonParser({ exactNumbers: true }), formParser(), multipartParser()],
     ...policy,
     authentication: [],
