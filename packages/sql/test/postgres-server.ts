@@ -49,7 +49,16 @@ export async function startPostgres(
   const passwordFile = join(folder, 'password')
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o644 })
   const login = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', '--pwfile', passwordFile]
-  runPostgresProgram('initdb', ['-D', join(folder, 'data'), '-U', 'postgres', '--no-sync', '-E', 'UTF8', ...login])
+  runPostgresProgram('initdb', [
+    '-D',
+    join(folder, 'data'),
+    '-U',
+    'postgres',
+    '--no-sync',
+    '-E',
+    'UTF8',
+    ...login,
+  ])
   const user = password === undefined ? 'postgres' : `postgres:${encodeURIComponent(password)}`
   const server = { url: `postgres://${user}@127.0.0.1:${port}/postgres`, port, folder }
   await startServer(server, settings)
@@ -92,7 +101,16 @@ export async function startServer(
   }
   const options = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)
   const data = join(folder, 'data')
-  runPostgresProgram('pg_ctl', ['-D', data, '-l', join(folder, 'log'), '-o', options.join(' '), '-w', 'start'])
+  runPostgresProgram('pg_ctl', [
+    '-D',
+    data,
+    '-l',
+    join(folder, 'log'),
+    '-o',
+    options.join(' '),
+    '-w',
+    'start',
+  ])
   if (!(await answers(url))) throw new Error('the server does not answer')
 }
 
