@@ -39,6 +39,7 @@ const STEPS = [
   },
   { name: 'conformance', args: ['conformance/run.mjs'], tee: true, count: conformanceCounts },
   { name: 'torture', args: ['torture/run.mjs', '--seconds', '9', '--seed', '1'] },
+  { name: 'attack', args: ['attack/run.mjs', '--minutes', '3', '--seed', '1'] },
   { name: 'docs', args: ['tools/check-docs.mjs'] },
   { name: 'pack', args: ['tools/check-pack.mjs'] },
 ]
