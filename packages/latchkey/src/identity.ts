@@ -42,3 +42,25 @@ export function userIdOf(user: User | UserId | undefined): UserId {
     throw new TypeError('user: must be a user, or the id of one')
   return id
 }
+
+/**
+ * One form for ids that are written alike: 42 and `'42'` are one user, as drivers give a bigint as a text. Texts that are
+ * not the spelling of a number stay as they are, `'042'` too.
+ */
+export function canonicalUserId(id: UserId): UserId {
+  if (typeof id === 'number') return id
+  const number = Number(id)
+  return Number.isFinite(number) && String(number) === id ? number : id
+}
+
+/** Every spelling of an id that means the same user, the given one first: what rows may hold. */
+export function userIdSpellings(id: UserId): readonly UserId[] {
+  const canonical = canonicalUserId(id)
+  if (typeof canonical !== 'number' || !Number.isFinite(canonical)) return [id]
+  return typeof id === 'number' ? [id, String(id)] : [id, canonical]
+}
+
+/** Whether two ids name the same user. */
+export function isSameUserId(one: UserId, other: UserId): boolean {
+  return String(one) === String(other)
+}

@@ -106,6 +106,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       users: userSource,
       passwords,
       counters,
+      access: store.access,
       clock,
       rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
       emit,

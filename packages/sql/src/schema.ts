@@ -13,6 +13,7 @@ export interface Schema {
   jwts: JwtsTable
   jwt_users: JwtUsersTable
   signing_keys: SigningKeysTable
+  access_versions: AccessVersionsTable
 }
 
 export interface UsersTable {
@@ -105,4 +106,10 @@ export interface SigningKeysTable {
   created_at: number
   active_from: number
   retires_at: number | null
+}
+
+export interface AccessVersionsTable {
+  /** `accessKey` of a user; on SQLite also '*', for everybody. */
+  user_key: string
+  version: number
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js'
 import type { User, UserId } from '../identity.js'
 import { trimPython } from '../python-text.js'
 import type { NewJwtRecord } from '../stores/store.js'
-import { numericDate } from './claims.js'
+import { LAST_SECOND, numericDate } from './claims.js'
 import type { JsonObject } from './json-object.js'
 import type { CompleteJwtOptions, JwtType } from './jwt-options.js'
 
@@ -65,15 +65,24 @@ export class JwtPayloads {
     return tokenTypeClaim === null ? {} : { [tokenTypeClaim]: type }
   }
 
-  /** What the store keeps of a token. */
-  recordOf(payload: JwtClaims): NewJwtRecord {
+  /**
+   * What the store keeps of a token, for as long as it, or a sliding token that it is refreshed to, can be accepted: the
+   * last refresh is just before `refresh_exp`.
+   *
+   * @param userId as the store of users names the user; default: as the claim does
+   */
+  recordOf(payload: JwtClaims, userId?: UserId): NewJwtRecord {
     const jti = this.jtiOf(payload)
-    const { slidingRefreshExpClaim } = this.#options
-    const lastSecond = Math.max(secondsOf(payload.exp), secondsOf(payload[slidingRefreshExpClaim]))
+    const { slidingRefreshExpClaim, slidingTtlSeconds } = this.#options
+    const lastRefresh = secondsOf(payload[slidingRefreshExpClaim])
+    const lastSecond = Math.max(
+      secondsOf(payload.exp),
+      lastRefresh === 0 ? 0 : Math.min(LAST_SECOND, Math.ceil(lastRefresh + slidingTtlSeconds)),
+    )
     return {
       jti,
       family: jti,
-      userId: this.userIdsOf(payload)[0] ?? '',
+      userId: userId ?? this.userIdsOf(payload)[0] ?? '',
       issuedAt: new Date(secondsOf(payload.iat) * 1000),
       expiresAt: new Date(lastSecond * 1000),
     }
@@ -83,9 +92,9 @@ export class JwtPayloads {
    * What the store must know of a new access token: nothing, unless everything of the user was revoked in the second of
    * its `iat`, which has no fractions: it would be taken for one from before.
    */
-  accessRecords(access: JwtClaims, notBefore: Date | null): NewJwtRecord[] {
+  accessRecords(access: JwtClaims, notBefore: Date | null, userId?: UserId): NewJwtRecord[] {
     const isSameSecond = notBefore !== null && secondsOf(access.iat) * 1000 <= notBefore.getTime()
-    return isSameSecond ? [this.recordOf(access)] : []
+    return isSameSecond ? [this.recordOf(access, userId)] : []
   }
 
   /** Ids that are no text (null and numbers pass in simplejwt) are known by their JSON. */

@@ -16,6 +16,7 @@ import {
   wholeNumber,
 } from '../options.js'
 import type { JwtRecord, Store, UserSource } from '../stores/store.js'
+import { loginBasisOf } from '../users/login-basis.js'
 import type { PublicJwk } from './jwks.js'
 import { JwtKeys } from './jwt-keys.js'
 import { type CompleteJwtOptions, completeJwtOptions, type JwtOptions, type JwtType } from './jwt-options.js'
@@ -119,7 +120,8 @@ export class JwtService {
 
   /**
    * An access and a refresh token for a user who has just proved who they are: `RefreshToken.for_user(user)`. Throws
-   * `authentication_failed` for one who may not log in. `claims`: in place of those of the options.
+   * `authentication_failed` for one who may not log in, and where `login.login()` returned the user and access was narrowed
+   * since that login began. `claims`: in place of those of the options.
    */
   async issuePair(user: User, options: JwtIssueOptions = {}): Promise<JwtPair> {
     checkOptions('jwts.issuePair', options, ISSUE_RULES)
@@ -128,7 +130,8 @@ export class JwtService {
     const refresh = this.#payloads.newPayload('refresh', user, await this.#claimsOf(user, options))
     const access = this.#payloads.accessFrom(refresh)
     const pair = { refresh: await this.#sign(refresh), access: await this.#sign(access) }
-    await this.#note(user, { payload: refresh, access, sinceMs }, options)
+    const basis = loginBasisOf(user, this.#store.access)
+    await this.#note(user, { payload: refresh, access, sinceMs, basis }, options)
     return pair
   }
 
@@ -139,7 +142,8 @@ export class JwtService {
     await this.#requireAllowed(user, options)
     const payload = this.#payloads.newPayload('sliding', user, await this.#claimsOf(user, options))
     const token = await this.#sign(payload)
-    await this.#note(user, { payload, sinceMs }, options)
+    const basis = loginBasisOf(user, this.#store.access)
+    await this.#note(user, { payload, sinceMs, basis }, options)
     return token
   }
 

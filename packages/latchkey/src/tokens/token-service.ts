@@ -119,7 +119,8 @@ export class TokenService {
   /**
    * Issues a new token: the tutorial's `Token.objects.create(user=...)`.
    * Throws `token_exists` when the policy allows one per user and there is one, `token_limit_reached` when the user has
-   * as many as the policy allows (exact under concurrency, across processes), `not_found` for an unknown user, and
+   * as many as the policy allows (exact under concurrency, across processes), `not_found` for an unknown user,
+   * `authentication_failed` where `login.login()` returned the user and access was narrowed since that login began, and
    * `invalid` for a scope that is none or that the owner does not have, an address that is none, and a lifetime beyond
    * the policy's.
    */

@@ -16,6 +16,10 @@ export interface Tables {
   readonly uses: Map<string, TokenUse>
   /** By the digest's text. */
   readonly sessions: Map<string, SessionRecord>
+  /** By the canonical id of the user. */
+  readonly accessVersions: Map<UserId, number>
+  /** Added to everybody's. */
+  commonAccessVersion: number
   readonly listeners: Set<(change: Change) => void>
 }
 

@@ -1,6 +1,7 @@
 /** The memory store's users. */
 import type { UserId } from '../../identity.js'
 import type { UserStore } from '../store.js'
+import { narrowAccess } from './access.js'
 import { copyOf, copyUser } from './copies.js'
 import { methodsOf, pageOf, publish, removeToken, type Tables, tokensOf } from './tables.js'
 
@@ -15,9 +16,12 @@ export function userStore(tables: Tables): UserStore {
       const id = byName.get(username)
       return id === undefined ? null : copyOf(users.get(id), copyUser)
     }),
-    recordLogin: method((id, change) => {
+    recordLogin: method((id, { lastLogin, passwordHash, expectedHash }) => {
       const user = users.get(id)
-      if (user) users.set(id, copyUser({ ...user, ...change }))
+      if (!user) return
+      const isUpgrade = passwordHash !== undefined && user.passwordHash === expectedHash
+      const changed = { ...(lastLogin && { lastLogin }), ...(isUpgrade && { passwordHash }) }
+      users.set(id, copyUser({ ...user, ...changed }))
     }),
     insert: method((fields) => {
       if (byName.has(fields.username)) return null
@@ -36,6 +40,7 @@ export function userStore(tables: Tables): UserStore {
       users.set(id, copyUser({ ...user, ...changes, passwordVersion }))
       byName.delete(user.username)
       byName.set(username, id)
+      narrowAccess(tables, id)
       publish(tables, { kind: 'user', userId: id })
       return 'updated'
     }),
@@ -46,6 +51,7 @@ export function userStore(tables: Tables): UserStore {
       byName.delete(user.username)
       for (const token of tokensOf(tables, id)) removeToken(tables, token)
       for (const [digest, session] of [...sessions]) if (session.userId === id) sessions.delete(digest)
+      narrowAccess(tables, id)
       publish(tables, { kind: 'user', userId: id })
       return true
     }),

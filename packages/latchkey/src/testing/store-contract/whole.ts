@@ -51,6 +51,8 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'counters.peek': (store) => store.counters.peek('key', { maxCount: 1, periodSeconds: 1 }, NOW_MS),
   'counters.merge': (store) => store.counters.merge([], NOW_MS),
   'counters.clear': (store) => store.counters.clear('key'),
+  'access.version': (store) => store.access.version(1),
+  'access.narrow': (store) => store.access.narrow(1),
 }
 
 export function wholeContract(promised: Promised): void {
