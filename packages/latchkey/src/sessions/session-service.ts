@@ -84,7 +84,7 @@ export class SessionService {
       createdAt: new Date(nowMs),
       expiresAt,
     }
-    if (!(await this.#store.sessions.insert(session, basis))) throw staleLogin()
+    if ((await this.#store.sessions.insert(session, basis)) === false) throw staleLogin()
     return { secret: new TokenSecret(secret), expiresAt }
   }
 
