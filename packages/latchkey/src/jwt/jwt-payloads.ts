@@ -28,9 +28,10 @@ export class JwtPayloads {
     const { userIdClaim, jtiClaim, slidingRefreshExpClaim } = this.#options
     const { refreshTtlSeconds, slidingTtlSeconds, slidingRefreshTtlSeconds } = this.#options
     const now = this.#nowSeconds()
+    const longest = Math.min(refreshTtlSeconds, this.#absoluteTtlSeconds)
     const own = {
       ...this.#typeClaim(type),
-      exp: Math.floor(now + (type === 'sliding' ? slidingTtlSeconds : refreshTtlSeconds)),
+      exp: Math.floor(now + (type === 'sliding' ? slidingTtlSeconds : longest)),
       iat: now,
       [jtiClaim]: newJti(),
       ...(type === 'sliding' ? { [slidingRefreshExpClaim]: Math.floor(now + slidingRefreshTtlSeconds) } : {}),
@@ -47,7 +48,7 @@ export class JwtPayloads {
     const now = this.#nowSeconds()
     const own = {
       ...this.#typeClaim('access'),
-      exp: Math.floor(now + accessTtlSeconds),
+      exp: Math.floor(Math.min(now + accessTtlSeconds, this.#familyEnd(refresh))),
       iat: now,
       [jtiClaim]: newJti(),
     }
@@ -58,6 +59,30 @@ export class JwtPayloads {
   renewed(payload: JwtClaims, changes: JwtClaims, from: Date, ttlSeconds: number): JwtClaims {
     const iat = Math.floor(from.getTime() / 1000)
     return { ...payload, ...changes, exp: Math.floor(iat + ttlSeconds), iat }
+  }
+
+  /**
+   * A successor within the life of its family: it ends with it, and says since when it lives, for Django drops no claim that
+   * it does not know.
+   */
+  inFamily(presented: JwtClaims, successor: JwtClaims): JwtClaims {
+    const start = familyStart(presented)
+    if (this.#options.refreshAbsoluteTtlSeconds === null || start === undefined) return successor
+    const exp = Math.min(secondsOf(successor.exp), Math.floor(start + this.#absoluteTtlSeconds))
+    return { ...successor, exp, [FAMILY_START_CLAIM]: start }
+  }
+
+  /** Whether the login that a refresh token descends from is too long ago. */
+  hasFamilyEnded(refresh: JwtClaims): boolean {
+    return this.#familyEnd(refresh) <= this.#clock.nowMs() / 1000 - this.#options.leewaySeconds
+  }
+
+  #familyEnd(refresh: JwtClaims): number {
+    return (familyStart(refresh) ?? Number.POSITIVE_INFINITY) + this.#absoluteTtlSeconds
+  }
+
+  get #absoluteTtlSeconds(): number {
+    return this.#options.refreshAbsoluteTtlSeconds ?? Number.POSITIVE_INFINITY
   }
 
   #typeClaim(type: JwtType): JwtClaims {
@@ -130,6 +155,22 @@ export class JwtPayloads {
   #nowSeconds(): number {
     return Math.floor(this.#clock.nowMs() / 1000)
   }
+}
+
+/** When the user logged in, as OpenID Connect Core, 2 has it. */
+const FAMILY_START_CLAIM = 'auth_time'
+
+/**
+ * When the login was that a refresh token descends from: its `auth_time` where a rotation (or the app) wrote one, else its
+ * `iat`. One that lies after `iat` is not believed. Undefined for a token that says neither.
+ */
+function familyStart(refresh: JwtClaims): number | undefined {
+  const iat = numericDate(refresh.iat)
+  const written = Object.hasOwn(refresh, FAMILY_START_CLAIM)
+    ? numericDate(refresh[FAMILY_START_CLAIM])
+    : undefined
+  if (written === undefined || iat === undefined) return written ?? iat
+  return Math.min(written, iat)
 }
 
 /** As `uuid4().hex` in length: 32 hex digits. */

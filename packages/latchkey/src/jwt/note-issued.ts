@@ -1,7 +1,7 @@
 /** Writes down what was issued, so that it can be revoked. The JWT service and its refresher call it before they answer. */
 import type { Clock } from '../clock.js'
-import type { AccessBasis, NewJwtRecord, Store } from '../stores/store.js'
 import type { UserId } from '../identity.js'
+import type { AccessBasis, NewJwtRecord, Store } from '../stores/store.js'
 import type { JwtClaims, JwtPayloads } from './jwt-payloads.js'
 
 export interface IssuedJwts {
@@ -33,7 +33,7 @@ export async function noteIssued(
 ): Promise<boolean> {
   const { store, payloads } = context
   const record = payloads.recordOf(payload, userId)
-  if (!(await store.jwts.insert([record], basis))) return false
+  if ((await store.jwts.insert([record], basis)) === false) return false
   const { notBefore } = await store.jwts.state(record.jti, record.userId)
   const isGood = notBefore === null || notBefore.getTime() < sinceMs
   if (isGood && (access === undefined || (await noteAccess(context, access, notBefore, userId)))) return true
