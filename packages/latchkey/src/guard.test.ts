@@ -2,8 +2,10 @@
 import { createContext, runInContext } from 'node:vm'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Authenticator } from './authenticators/authenticator.js'
+import { basicAuthentication } from './authenticators/basic.js'
 import { CheckedIdentity, type Identity, type User } from './identity.js'
 import { createLatchkey } from './latchkey.js'
+import { argon2id } from './passwords/argon2id.js'
 import { any, not } from './permissions/combine.js'
 import { hasScope } from './permissions/has-scope.js'
 import { isAdminUser } from './permissions/is-admin.js'
@@ -313,4 +315,21 @@ describe('in a program that has replaced the global Promise', () => {
       expect(reached).toEqual([owner.id, owner.id, owner.id])
     },
   )
+})
+
+it('passes on the user object of a login itself, by which its proof is known', async () => {
+  const latchkey = createLatchkey({
+    store: memoryStore(),
+    secret: 'a secret of at least thirty-two characters',
+    passwords: { preferred: argon2id({ memoryKib: 512, passes: 1 }) },
+    authentication: [basicAuthentication()],
+  })
+  const owner = await latchkey.users.create({ username: 'vitor', password: 'open sesame 1' })
+  const authorization = `Basic ${Buffer.from('vitor:open sesame 1').toString('base64')}`
+  const { identity } = await latchkey.gate([isAuthenticated])(fakeRequest({ headers: { authorization } }))
+  await latchkey.users.setPassword(owner, 'another sesame 2')
+  if (identity === null) throw new Error('refused')
+  await expect(latchkey.tokens.issue({ user: identity.user })).rejects.toMatchObject({
+    code: 'authentication_failed',
+  })
 })

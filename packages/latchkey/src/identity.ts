@@ -86,6 +86,17 @@ export function checkedIdentity(value: unknown, source: string): CheckedIdentity
 }
 
 /**
+ * Frozen users of our own making that are passed on as the same object: what a login proved is known by it (see
+ * `users/login-basis.ts`), and an app's authenticator may answer with the user that `login()` gave it.
+ */
+const OWN_USERS = new WeakSet<object>()
+
+/** @param user frozen and complete */
+export function markOwnUser(user: User): void {
+  OWN_USERS.add(user)
+}
+
+/**
  * Copies a user of an app's code into a frozen `User` with exactly its fields. What else the app knows of a user belongs
  * into `auth`.
  *
@@ -95,6 +106,8 @@ export function checkedIdentity(value: unknown, source: string): CheckedIdentity
 export function checkedUser(value: unknown, source: string): User {
   if (typeof value !== 'object' || value === null)
     throw new TypeError(`${source}: must be a user, not ${describe(value)}`)
+  // Of our own making, as `markOwnUser` promises.
+  if (OWN_USERS.has(value)) return value as User
   const read = <Field extends keyof User>(name: Field): User[Field] => {
     const field = fieldOf(value, name)
     const { must, holds } = USER_FIELDS[name]
@@ -169,4 +182,26 @@ export function userIdOf(user: User | UserId | undefined): UserId {
   if (typeof id !== 'number' && typeof id !== 'string')
     throw new TypeError('user: must be a user, or the id of one')
   return id
+}
+
+/**
+ * One form for ids that are written alike: 42 and `'42'` are one user, as drivers give a bigint as a text. Texts that are
+ * not the spelling of a number stay as they are, `'042'` too.
+ */
+export function canonicalUserId(id: UserId): UserId {
+  if (typeof id === 'number') return id
+  const number = Number(id)
+  return Number.isFinite(number) && String(number) === id ? number : id
+}
+
+/** Every spelling of an id that means the same user, the given one first: what rows may hold. */
+export function userIdSpellings(id: UserId): readonly UserId[] {
+  const canonical = canonicalUserId(id)
+  if (typeof canonical !== 'number' || !Number.isFinite(canonical)) return [id]
+  return typeof id === 'number' ? [id, String(id)] : [id, canonical]
+}
+
+/** Whether two ids name the same user. */
+export function isSameUserId(one: UserId, other: UserId): boolean {
+  return String(one) === String(other)
 }

@@ -66,7 +66,16 @@ export type {
 } from './events.js'
 export type { Gate, GateOutcome } from './gate.js'
 export type { GuardPolicy } from './guard.js'
-export { ANONYMOUS, type AuthenticatedIdentity, type Identity, type User, type UserId } from './identity.js'
+export {
+  ANONYMOUS,
+  type AuthenticatedIdentity,
+  canonicalUserId,
+  type Identity,
+  isSameUserId,
+  type User,
+  type UserId,
+  userIdSpellings,
+} from './identity.js'
 export type { JwsAlgorithm } from './jwt/algorithms.js'
 export type { PublicJwk } from './jwt/jwks.js'
 export type { JwtCookieOptions } from './jwt/jwt-cookies.js'

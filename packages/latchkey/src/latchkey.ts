@@ -9,7 +9,7 @@ import { isLatchkeyError, stackOf } from './errors.js'
 import { eventEmitter } from './events.js'
 import { createGate, type Gate } from './gate.js'
 import type { GuardPolicy } from './guard.js'
-import { type UserId, userIdOf } from './identity.js'
+import { isSameUserId, type UserId, userIdOf } from './identity.js'
 import { JwtService } from './jwt/jwt-service.js'
 import { SigningKeys } from './jwt/signing-keys.js'
 import { LATCHKEY_RULES, type LatchkeyOptions } from './latchkey-options.js'
@@ -24,6 +24,7 @@ import type { Handler } from './request.js'
 import { Sealer } from './sealing/sealer.js'
 import type { Services } from './services.js'
 import { SessionService } from './sessions/session-service.js'
+import type { Store } from './stores/store.js'
 import { checkedCounters } from './throttles/checked-counters.js'
 import { ThrottleCounters } from './throttles/throttle-counters.js'
 import { TokenService } from './tokens/token-service.js'
@@ -57,9 +58,11 @@ export interface Latchkey extends Services {
   gate<const P extends readonly Permission[]>(permissions?: P): Gate<IdentityBehind<P>>
   /**
    * Says that a user of your own table has changed (blocked, renamed, gone), so that no verification answers from
-   * memory any more. Only needed with `users` and a cache: the store's own users publish their changes themselves.
+   * memory any more, here at once and on other nodes when this resolves, and that logins which are under way create
+   * nothing: call it after the change, and await it. Only needed with `users`: the store's own users publish their changes
+   * themselves. Rejects with `store_unavailable`.
    */
-  userChanged(id: UserId): void
+  userChanged(id: UserId): Promise<void>
   /** Writes the uses of tokens and the throttled requests that are only counted so far, and releases the store. */
   close(): Promise<void>
 }
@@ -119,6 +122,7 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
       users: userSource,
       passwords,
       counters,
+      access: store.access,
       clock,
       rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
       emit,
@@ -178,9 +182,10 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
     endpoints: Object.freeze({ obtainAuthToken: handler(obtainAuthToken()) }),
     handler,
     userChanged: (user: UserId) => {
-      const id = userIdOf(user)
-      services.tokens.forgetUser(id)
-      services.jwts?.forgetUser(id)
+      const changed = narrowUser(userIdOf(user), services, store)
+      // Who does not wait for it still has the caches of this process emptied; a rejection is for those who wait.
+      changed.catch(() => undefined)
+      return changed
     },
     gate: <P extends readonly Permission[]>(permissions?: P) => {
       checkValue('permissions', permissions, PERMISSIONS)
@@ -201,6 +206,20 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
 /** Hashes in a table of the app's own may be read by other programs too, so they are rewritten only when asked. */
 function passwordsOptions({ passwords = {} }: LatchkeyOptions, hasOwnUsers: boolean): PasswordsOptions {
   return { ...passwords, upgrade: passwords.upgrade ?? !hasOwnUsers }
+}
+
+/** Under the id that the app gave, at once, and under the one that its source has for it. */
+async function narrowUser(id: UserId, { tokens, jwts, userSource }: Services, store: Store): Promise<void> {
+  const forget = (userId: UserId) => {
+    tokens.forgetUser(userId)
+    jwts?.forgetUser(userId)
+  }
+  forget(id)
+  await store.access.narrow(id)
+  const record = userSource === store.users ? null : await userSource.findById(id)
+  if (record === null || isSameUserId(record.id, id)) return
+  forget(record.id)
+  await store.access.narrow(record.id)
 }
 
 const VIEW = required(rule('be what apiView() returns', hasMember('handlers')))

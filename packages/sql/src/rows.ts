@@ -1,19 +1,20 @@
 /** Rows to records and back, the same for every SQL engine. */
-import type { Insertable, Selectable } from 'kysely'
-import type {
-  JwtRecord,
-  NewJwtRecord,
-  NewTokenRecord,
-  NewUserRecord,
-  PreviousSecret,
-  SessionRecord,
-  SigningKeyRecord,
-  TokenChanges,
-  TokenRecord,
-  TokenUse,
-  UserChanges,
-  UserId,
-  UserRecord,
+import { type Insertable, type Selectable, sql } from 'kysely'
+import {
+  type JwtRecord,
+  type NewJwtRecord,
+  type NewTokenRecord,
+  type NewUserRecord,
+  type PreviousSecret,
+  type SessionRecord,
+  type SigningKeyRecord,
+  type TokenChanges,
+  type TokenRecord,
+  type TokenUse,
+  type UserChanges,
+  type UserId,
+  type UserRecord,
+  userIdSpellings,
 } from 'latchkey'
 import type {
   JwtsTable,
@@ -69,6 +70,12 @@ export function changedColumns(changes: UserChanges): Partial<Insertable<UsersTa
     ...(isSuperuser !== undefined && { is_superuser: Number(isSuperuser) }),
     ...(lastLogin !== undefined && { last_login: lastLogin && msOf(lastLogin) }),
   }
+}
+
+/** Compare and swap: the new hash where the old one still is what was verified. Undefined: none is to be written. */
+export function upgradedHash(passwordHash: string | undefined, expectedHash: string | undefined) {
+  if (passwordHash === undefined || expectedHash === undefined) return undefined
+  return sql<string>`case when password_hash = ${expectedHash} then ${passwordHash} else password_hash end`
 }
 
 export function tokenOf(row: TokenRow): TokenRecord {
@@ -211,6 +218,16 @@ export function keyColumns(key: SigningKeyRecord): Insertable<SigningKeysTable> 
 /** The driver binds every number as a float, and this column keeps what it is given: 1 would be stored as 1.0. */
 export function userIdColumn(id: UserId): UserId | bigint {
   return Number.isSafeInteger(id) ? BigInt(id) : id
+}
+
+/** All spellings of an id, as the column may hold them. */
+export function userIdColumns(id: UserId): Array<UserId | bigint> {
+  return userIdSpellings(id).map(userIdColumn)
+}
+
+/** The key of a user's access version: of all spellings of an id the same. */
+export function accessKey(id: UserId): string {
+  return `u${id}`
 }
 
 function userIdOf(id: UserId | bigint): UserId {

@@ -15,6 +15,7 @@ export interface Schema {
   jwt_users: JwtUsersTable
   signing_keys: SigningKeysTable
   sealing_keys: SealingKeysTable
+  access_versions: AccessVersionsTable
 }
 
 export interface UsersTable {
@@ -120,4 +121,10 @@ export interface SigningKeysTable {
 export interface SealingKeysTable {
   /** 8 hex digits. */
   key_id: string
+}
+
+export interface AccessVersionsTable {
+  /** `accessKey` of a user; on SQLite also '*', for everybody. */
+  user_key: string
+  version: number
 }

@@ -148,6 +148,7 @@ export async function emptySchema({ url }: PostgresServer, schema: string): Prom
     'jwt_users',
     'signing_keys',
     'sealing_keys',
+    'access_versions',
   ]
   const serials = ['users', 'tokens'].map((table) => `ALTER TABLE ${schema}.${table} ALTER id RESTART`)
   const deletions = [...tables, 'changes'].map((table) => `DELETE FROM ${schema}.${table}`)

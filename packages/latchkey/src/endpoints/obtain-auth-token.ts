@@ -1,5 +1,5 @@
 /** Username and password in, token out: DRF's `obtain_auth_token`. Mounted at `/api-token-auth/` by convention. */
-import { LatchkeyError } from '../errors.js'
+import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import { allowAny } from '../permissions/allow-any.js'
 import { apiView } from '../views/api-view.js'
 import { charField, validateFields } from '../views/fields.js'
@@ -47,12 +47,17 @@ export function obtainAuthToken(options: ObtainAuthTokenOptions = {}): View {
       const { username, password } = validateFields(FIELDS, await request.data())
       const credentials = { username, password, address: request.address }
       const user = await login.login(credentials, { updateLastLogin: true, throttle: throttleLogins })
-      if (user === null) {
-        const message = 'Unable to log in with provided credentials.'
-        throw new LatchkeyError('invalid', { fields: { non_field_errors: [message] } })
-      }
-      const { secret } = await tokens.getOrCreate({ user })
+      if (user === null) throw loginFailed()
+      const { secret } = await tokens.getOrCreate({ user }).catch((error: unknown) => {
+        // Access was narrowed since the password was verified.
+        throw isLatchkeyError(error, 'authentication_failed') ? loginFailed() : error
+      })
       return { token: secret.reveal() }
     },
   })
+}
+
+function loginFailed(): LatchkeyError {
+  const message = 'Unable to log in with provided credentials.'
+  return new LatchkeyError('invalid', { fields: { non_field_errors: [message] } })
 }

@@ -102,7 +102,7 @@ export function checkTokenType(
 }
 
 /** The last second of the year 9999: beyond it neither Python's nor SQL's calendars go. */
-const LAST_SECOND = 253_402_300_799
+export const LAST_SECOND = 253_402_300_799
 
 /** RFC 7519, 2: a JSON number. Undefined for everything else, and for times that no calendar has. */
 export function numericDate(value: unknown): number | undefined {

@@ -1,14 +1,14 @@
 /** Recently verified JWTs in memory: the JWT service asks it before it checks a signature; the change feed empties it. */
 import { Generations } from '../cache/generations.js'
 import { type Mark, Marks } from '../cache/marks.js'
-import type { Identity, UserId } from '../identity.js'
+import { canonicalUserId, type Identity, type UserId } from '../identity.js'
 import type { Change } from '../stores/store.js'
 import type { ClaimTimes } from './claims.js'
 import type { JsonObject } from './json-object.js'
 
 /** By what a change may name a token. */
 export interface JwtNames {
-  /** Every id that the user may be named by. */
+  /** Every id that the user may be named by, in any spelling. */
   readonly userIds: readonly UserId[]
   readonly jti: string
 }
@@ -57,7 +57,8 @@ export class JwtCache {
     if (epoch !== this.#epoch) return
     const markOf = <Name>(marks: Marks<Name>, name: Name) =>
       [name, marks.find(name) ?? { current: true }] as const
-    const users = [...new Set(names.userIds)].map((userId) => markOf(this.#users, userId))
+    const userIds = new Set(names.userIds.map(canonicalUserId))
+    const users = [...userIds].map((userId) => markOf(this.#users, userId))
     this.#entries.set(key, { identity, exp, users, jti: markOf(this.#jtis, names.jti) })
   }
 
@@ -67,7 +68,7 @@ export class JwtCache {
     this.#epoch += 1
     switch (change.kind) {
       case 'user':
-        this.#users.forget(change.userId)
+        this.#users.forget(canonicalUserId(change.userId))
         return
       case 'jwt':
         this.#jtis.forget(change.jti)

@@ -1,6 +1,7 @@
 /** What can be set about JWTs: simplejwt's `SIMPLE_JWT`, checked once when the Latchkey is created. */
 import type { User } from '../identity.js'
 import {
+  ABOVE_0,
   BOOLEAN,
   checkOptions,
   FUNCTION,
@@ -48,6 +49,12 @@ export interface JwtOptions {
   readonly accessTtlSeconds?: number
   /** REFRESH_TOKEN_LIFETIME. Default is 86,400. */
   readonly refreshTtlSeconds?: number
+  /**
+   * How long after its login a family of refresh tokens ends, however often they are rotated; null: never, as in simplejwt.
+   * Counted from the `auth_time` of the token, which every rotation keeps, or else from its `iat`. Default is 7,776,000
+   * (90 days), or `refreshTtlSeconds` where that is longer (ASVS 5.0, 7.3.2 and 10.4.8).
+   */
+  readonly refreshAbsoluteTtlSeconds?: number | null
   /** SLIDING_TOKEN_LIFETIME. Default is 300. */
   readonly slidingTtlSeconds?: number
   /** SLIDING_TOKEN_REFRESH_LIFETIME. Default is 86,400. */
@@ -117,6 +124,7 @@ export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
     publishSeconds: 3600,
     accessTtlSeconds: 300,
     refreshTtlSeconds: 86_400,
+    refreshAbsoluteTtlSeconds: Math.max(90 * 86_400, options.refreshTtlSeconds ?? 0),
     slidingTtlSeconds: 300,
     slidingRefreshTtlSeconds: 86_400,
     rotateRefresh: false,
@@ -155,6 +163,11 @@ function checkKeys({ signingKey, keys, jwksUrl, audience }: JwtOptions): void {
   }
 }
 
+/** As in security practice: clocks of nodes differ by a minute at most. */
+export const MAX_CLOCK_DIFFERENCE_SECONDS = 60
+/** A change of the leeway never makes a token good again that was revoked: records are kept for the longest. */
+export const MAX_LEEWAY_SECONDS = 60
+
 const TTL_SECONDS = numberRule(0, 315_576_000) // ten years
 const CLAIM = rule('be the name of a claim', (value) => typeof value === 'string' && value !== '')
 const VERIFYING_KEY = hasMember('verifyWith')
@@ -167,14 +180,14 @@ const RULES: Rules<JwtOptions> = Object.freeze({
   verifyingKeys: listOf('what verifyingKey() returns', VERIFYING_KEY),
   accessTtlSeconds: TTL_SECONDS,
   refreshTtlSeconds: TTL_SECONDS,
+  refreshAbsoluteTtlSeconds: orNull(ABOVE_0),
   slidingTtlSeconds: TTL_SECONDS,
   slidingRefreshTtlSeconds: TTL_SECONDS,
   rotateRefresh: BOOLEAN,
   blacklistAfterRotation: BOOLEAN,
   refreshGraceSeconds: numberRule(0, 60),
   updateLastLogin: BOOLEAN,
-  // As in security practice: clocks differ by a minute at most.
-  leewaySeconds: numberRule(0, 60),
+  leewaySeconds: numberRule(0, MAX_LEEWAY_SECONDS),
   audience: orNull(rule('be a text or a list of texts', (value) => TEXT.holds(value) || TEXTS.holds(value))),
   issuer: orNull(TEXT),
   userIdClaim: CLAIM,

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js'
 import type { User, UserId } from '../identity.js'
 import { trimPython } from '../python-text.js'
 import type { NewJwtRecord } from '../stores/store.js'
-import { numericDate } from './claims.js'
+import { LAST_SECOND, numericDate } from './claims.js'
 import type { JsonObject } from './json-object.js'
 import type { CompleteJwtOptions, JwtType } from './jwt-options.js'
 
@@ -28,9 +28,10 @@ export class JwtPayloads {
     const { userIdClaim, jtiClaim, slidingRefreshExpClaim } = this.#options
     const { refreshTtlSeconds, slidingTtlSeconds, slidingRefreshTtlSeconds } = this.#options
     const now = this.#nowSeconds()
+    const longest = Math.min(refreshTtlSeconds, this.#absoluteTtlSeconds)
     const own = {
       ...this.#typeClaim(type),
-      exp: Math.floor(now + (type === 'sliding' ? slidingTtlSeconds : refreshTtlSeconds)),
+      exp: Math.floor(now + (type === 'sliding' ? slidingTtlSeconds : longest)),
       iat: now,
       [jtiClaim]: newJti(),
       ...(type === 'sliding' ? { [slidingRefreshExpClaim]: Math.floor(now + slidingRefreshTtlSeconds) } : {}),
@@ -47,7 +48,7 @@ export class JwtPayloads {
     const now = this.#nowSeconds()
     const own = {
       ...this.#typeClaim('access'),
-      exp: Math.floor(now + accessTtlSeconds),
+      exp: Math.floor(Math.min(now + accessTtlSeconds, this.#familyEnd(refresh))),
       iat: now,
       [jtiClaim]: newJti(),
     }
@@ -60,20 +61,53 @@ export class JwtPayloads {
     return { ...payload, ...changes, exp: Math.floor(iat + ttlSeconds), iat }
   }
 
+  /**
+   * A successor within the life of its family: it ends with it, and says since when it lives, for Django drops no claim that
+   * it does not know.
+   */
+  inFamily(presented: JwtClaims, successor: JwtClaims): JwtClaims {
+    const start = familyStart(presented)
+    if (this.#options.refreshAbsoluteTtlSeconds === null || start === undefined) return successor
+    const exp = Math.min(secondsOf(successor.exp), Math.floor(start + this.#absoluteTtlSeconds))
+    return { ...successor, exp, [FAMILY_START_CLAIM]: start }
+  }
+
+  /** Whether the login that a refresh token descends from is too long ago. */
+  hasFamilyEnded(refresh: JwtClaims): boolean {
+    return this.#familyEnd(refresh) <= this.#clock.nowMs() / 1000 - this.#options.leewaySeconds
+  }
+
+  #familyEnd(refresh: JwtClaims): number {
+    return (familyStart(refresh) ?? Number.POSITIVE_INFINITY) + this.#absoluteTtlSeconds
+  }
+
+  get #absoluteTtlSeconds(): number {
+    return this.#options.refreshAbsoluteTtlSeconds ?? Number.POSITIVE_INFINITY
+  }
+
   #typeClaim(type: JwtType): JwtClaims {
     const { tokenTypeClaim } = this.#options
     return tokenTypeClaim === null ? {} : { [tokenTypeClaim]: type }
   }
 
-  /** What the store keeps of a token. */
-  recordOf(payload: JwtClaims): NewJwtRecord {
+  /**
+   * What the store keeps of a token, for as long as it, or a sliding token that it is refreshed to, can be accepted: the
+   * last refresh is just before `refresh_exp`.
+   *
+   * @param userId as the store of users names the user; default: as the claim does
+   */
+  recordOf(payload: JwtClaims, userId?: UserId): NewJwtRecord {
     const jti = this.jtiOf(payload)
-    const { slidingRefreshExpClaim } = this.#options
-    const lastSecond = Math.max(secondsOf(payload.exp), secondsOf(payload[slidingRefreshExpClaim]))
+    const { slidingRefreshExpClaim, slidingTtlSeconds } = this.#options
+    const lastRefresh = secondsOf(payload[slidingRefreshExpClaim])
+    const lastSecond = Math.max(
+      secondsOf(payload.exp),
+      lastRefresh === 0 ? 0 : Math.min(LAST_SECOND, Math.ceil(lastRefresh + slidingTtlSeconds)),
+    )
     return {
       jti,
       family: jti,
-      userId: this.userIdsOf(payload)[0] ?? '',
+      userId: userId ?? this.userIdsOf(payload)[0] ?? '',
       issuedAt: new Date(secondsOf(payload.iat) * 1000),
       expiresAt: new Date(lastSecond * 1000),
     }
@@ -83,9 +117,9 @@ export class JwtPayloads {
    * What the store must know of a new access token: nothing, unless everything of the user was revoked in the second of
    * its `iat`, which has no fractions: it would be taken for one from before.
    */
-  accessRecords(access: JwtClaims, notBefore: Date | null): NewJwtRecord[] {
+  accessRecords(access: JwtClaims, notBefore: Date | null, userId?: UserId): NewJwtRecord[] {
     const isSameSecond = notBefore !== null && secondsOf(access.iat) * 1000 <= notBefore.getTime()
-    return isSameSecond ? [this.recordOf(access)] : []
+    return isSameSecond ? [this.recordOf(access, userId)] : []
   }
 
   /** Ids that are no text (null and numbers pass in simplejwt) are known by their JSON. */
@@ -121,6 +155,22 @@ export class JwtPayloads {
   #nowSeconds(): number {
     return Math.floor(this.#clock.nowMs() / 1000)
   }
+}
+
+/** When the user logged in, as OpenID Connect Core, 2 has it. */
+const FAMILY_START_CLAIM = 'auth_time'
+
+/**
+ * When the login was that a refresh token descends from: its `auth_time` where a rotation (or the app) wrote one, else its
+ * `iat`. One that lies after `iat` is not believed. Undefined for a token that says neither.
+ */
+function familyStart(refresh: JwtClaims): number | undefined {
+  const iat = numericDate(refresh.iat)
+  const written = Object.hasOwn(refresh, FAMILY_START_CLAIM)
+    ? numericDate(refresh[FAMILY_START_CLAIM])
+    : undefined
+  if (written === undefined || iat === undefined) return written ?? iat
+  return Math.min(written, iat)
 }
 
 /** As `uuid4().hex` in length: 32 hex digits. */

@@ -8,7 +8,7 @@ import type { NewJwtRecord, Store } from '../stores/store.js'
 import type { CompleteJwtOptions } from './jwt-options.js'
 import { type JwtClaims, type JwtPayloads, newJti } from './jwt-payloads.js'
 import { refused } from './jwt-refusals.js'
-import type { JwtVerifier } from './jwt-verifier.js'
+import type { JwtVerifier, RenewableJwt } from './jwt-verifier.js'
 import { noteAccess, noteIssued } from './note-issued.js'
 
 export interface JwtRefresherOptions {
@@ -27,6 +27,9 @@ export interface RefreshedClaims {
   readonly refresh: JwtClaims | null
 }
 
+/** Access of one user is not narrowed so often that a refresh never comes through. */
+const MAX_ATTEMPTS = 3
+
 export class JwtRefresher {
   readonly #context: JwtRefresherOptions
 
@@ -34,33 +37,73 @@ export class JwtRefresher {
     this.#context = context
   }
 
-  /** See `JwtService.refresh`. */
+  /**
+   * See `JwtService.refresh`. Where access was narrowed while this was under way, the token is judged again, by what is
+   * true then.
+   */
   async refresh(token: string, address: string | null): Promise<RefreshedClaims> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      const refreshed = await this.#refreshOnce(token, address)
+      if (refreshed !== null) return refreshed
+    }
+    throw refused('blacklisted')
+  }
+
+  /** Null: access was narrowed meanwhile. */
+  async #refreshOnce(token: string, address: string | null): Promise<RefreshedClaims | null> {
     const { options, payloads, verifier } = this.#context
     // An exchanged token is judged by `rotate`: within the grace it is as good as its successor.
     const mayHaveEnded = options.blacklistAfterRotation
-    const { claims, notBefore, hasEnded } = await verifier.verifyType(token, 'refresh', { mayHaveEnded })
-    if (!hasEnded) await verifier.requireUser(claims)
+    const presented = await verifier.verifyRenewable(token, 'refresh', { mayHaveEnded })
+    const { claims, notBefore, hasEnded, basis } = presented
+    if (payloads.hasFamilyEnded(claims)) throw refused('expired')
+    if (!hasEnded) await verifier.requireUser(presented)
     const access = payloads.accessFrom(claims)
-    const refresh = options.rotateRefresh ? await this.#rotate(claims, address) : null
+    const refresh = options.rotateRefresh ? await this.#rotate(presented, address) : null
+    if (refresh === 'stale') return null
     // That it has ended, and that it was used again, is found out whoever its user is by now.
-    if (hasEnded) await verifier.requireUser(claims)
+    if (hasEnded) await verifier.requireUser(presented)
+    const userId = presented.record?.id
     if (refresh !== null && !options.blacklistAfterRotation) {
       // Whatever was revoked until then, the token that was presented has outlived.
       const sinceMs = (notBefore?.getTime() ?? 0) + 1
-      if (!(await noteIssued(this.#context, { payload: refresh, sinceMs }))) throw refused('blacklisted')
+      if (!(await noteIssued(this.#context, { payload: refresh, sinceMs, basis, userId }))) return null
     }
-    if (!(await noteAccess(this.#context, access, notBefore))) throw refused('blacklisted')
-    return { access, refresh }
+    if (!(await noteAccess(this.#context, access, notBefore, userId))) throw refused('blacklisted')
+    // Where the presented token goes on, nothing has yet decided about it together with what was narrowed meanwhile.
+    if (options.blacklistAfterRotation || (await this.#isStillGood(presented))) return { access, refresh }
+    if (refresh !== null) await this.#revoke(payloads.recordOf(refresh, userId))
+    return null
+  }
+
+  /** Whether what a renewal is based on is still true: the token was not revoked, and access was not narrowed. */
+  async #isStillGood({ claims, record, basis }: RenewableJwt): Promise<boolean> {
+    const { store, payloads } = this.#context
+    if (basis === undefined) return true
+    const [version, { known }] = await Promise.all([
+      store.access.version(basis.userId),
+      store.jwts.state(payloads.jtiOf(claims), record?.id ?? basis.userId),
+    ])
+    return version === basis.version && known !== 'ended'
+  }
+
+  async #revoke(record: NewJwtRecord): Promise<void> {
+    const { store, clock } = this.#context
+    await store.jwts.revoke(record, new Date(clock.nowMs()))
   }
 
   /** See `JwtService.refreshSliding`. */
   async refreshSliding(token: string): Promise<JwtClaims> {
     const { options, payloads, verifier, clock } = this.#context
-    const { claims } = await verifier.verifyType(token, 'sliding')
-    verifier.requireRefreshable(claims)
-    await verifier.requireUser(claims)
-    return payloads.renewed(claims, {}, new Date(clock.nowMs()), options.slidingTtlSeconds)
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      const presented = await verifier.verifyRenewable(token, 'sliding')
+      const { claims } = presented
+      verifier.requireRefreshable(claims)
+      await verifier.requireUser(presented)
+      const renewed = payloads.renewed(claims, {}, new Date(clock.nowMs()), options.slidingTtlSeconds)
+      if (await this.#isStillGood(presented)) return renewed
+    }
+    throw refused('blacklisted')
   }
 
   /**
@@ -85,22 +128,27 @@ export class JwtRefresher {
   }
 
   /** The successor of a refresh token; with `blacklistAfterRotation` the one that counts, and the token has ended. */
-  async #rotate(presented: JwtClaims, address: string | null): Promise<JwtClaims> {
+  async #rotate(
+    { claims, record: user, basis }: RenewableJwt,
+    address: string | null,
+  ): Promise<JwtClaims | 'stale'> {
     const { options, payloads, store, clock } = this.#context
     const now = new Date(clock.nowMs())
-    const successor = this.#successorOf(presented, newJti(), now)
+    const successor = this.#successorOf(claims, newJti(), now)
     if (!options.blacklistAfterRotation) return successor
-    const record = payloads.recordOf(presented)
-    const { family: _, ...successorRecord } = payloads.recordOf(successor)
-    const outcome = await store.jwts.rotate({
+    const record = payloads.recordOf(claims, user?.id)
+    const { family: _, ...successorRecord } = payloads.recordOf(successor, user?.id)
+    const rotation = {
       presented: record,
       successor: successorRecord,
       now,
       graceSeconds: options.refreshGraceSeconds,
-    })
+    }
+    const outcome = await store.jwts.rotate(rotation, basis)
+    if (outcome.kind === 'stale') return 'stale'
     if (outcome.kind === 'rotated') return successor
     if (outcome.kind === 'repeated') {
-      return this.#successorOf(presented, outcome.successorJti, outcome.issuedAt)
+      return this.#successorOf(claims, outcome.successorJti, outcome.issuedAt)
     }
     if (outcome.kind === 'reused') await this.#tellReuse(record, address)
     throw refused('blacklisted')
@@ -114,6 +162,10 @@ export class JwtRefresher {
 
   #successorOf(presented: JwtClaims, jti: string, issuedAt: Date): JwtClaims {
     const { jtiClaim, refreshTtlSeconds } = this.#context.options
-    return this.#context.payloads.renewed(presented, { [jtiClaim]: jti }, issuedAt, refreshTtlSeconds)
+    const { payloads } = this.#context
+    return payloads.inFamily(
+      presented,
+      payloads.renewed(presented, { [jtiClaim]: jti }, issuedAt, refreshTtlSeconds),
+    )
   }
 }

@@ -271,7 +271,44 @@ describe('JwtService', () => {
     const jwts = service({ refreshTtlSeconds: 10 })
     await jwts.issuePair(user)
     expect(await jwts.deleteExpired()).toBe(0)
-    clock.advance(11)
+    // With a leeway of a minute on another node, and a clock there that is a minute behind.
+    clock.advance(11 + 119)
+    expect(await jwts.deleteExpired()).toBe(0)
+    clock.advance(3)
+    expect(await jwts.deleteExpired()).toBe(1)
+  })
+
+  it('keeps what says "revoked" as long as a token could be accepted, whatever the leeway becomes', async () => {
+    const jwts = service({ refreshTtlSeconds: 10 })
+    const { refresh } = await jwts.issuePair(user)
+    await jwts.blacklist(refresh)
+    for (let seconds = 0; seconds < 10 + 60; seconds += 5) {
+      await jwts.deleteExpired()
+      for (const leewaySeconds of [0, 30, 60]) {
+        await expect(
+          service({ refreshTtlSeconds: 10, leewaySeconds }).refresh(refresh),
+        ).rejects.toMatchObject({
+          code: 'authentication_failed',
+        })
+      }
+      clock.advance(5)
+    }
+  })
+
+  it('keeps what says "revoked" of a sliding token for the last one that it was refreshed to', async () => {
+    const jwts = service({ slidingTtlSeconds: 100, slidingRefreshTtlSeconds: 150 })
+    const first = await jwts.issueSliding(user)
+    clock.advance(90)
+    const second = await jwts.refreshSliding(first)
+    clock.advance(59)
+    const last = await jwts.refreshSliding(second)
+    expect(await jwts.revoke(await jwts.verify(second))).toBe(true)
+    for (let seconds = 0; seconds < 100; seconds += 10) {
+      await jwts.deleteExpired()
+      await expect(jwts.verify(last)).rejects.toMatchObject({ code: 'authentication_failed' })
+      clock.advance(10)
+    }
+    clock.advance(200)
     expect(await jwts.deleteExpired()).toBe(1)
   })
 })

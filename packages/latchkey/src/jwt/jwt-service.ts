@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.js'
 import type { EmitEvent } from '../events.js'
-import { type Identity, type User, type UserId, userIdOf } from '../identity.js'
+import { type Identity, isSameUserId, type User, type UserId, userIdOf } from '../identity.js'
 import {
   ANYTHING,
   checkOptions,
@@ -16,9 +16,17 @@ import {
   wholeNumber,
 } from '../options.js'
 import type { JwtRecord, Store, UserSource } from '../stores/store.js'
+import { loginBasisOf } from '../users/login-basis.js'
 import type { PublicJwk } from './jwks.js'
 import { JwtKeys } from './jwt-keys.js'
-import { type CompleteJwtOptions, completeJwtOptions, type JwtOptions, type JwtType } from './jwt-options.js'
+import {
+  type CompleteJwtOptions,
+  completeJwtOptions,
+  type JwtOptions,
+  type JwtType,
+  MAX_CLOCK_DIFFERENCE_SECONDS,
+  MAX_LEEWAY_SECONDS,
+} from './jwt-options.js'
 import { type JwtClaims, JwtPayloads } from './jwt-payloads.js'
 import { JwtRefresher } from './jwt-refresher.js'
 import { noActiveAccount, refused } from './jwt-refusals.js'
@@ -65,6 +73,12 @@ export interface JwtPair {
 
 /** What a refresh gives: an access token, and with rotation the next refresh token. */
 export type RefreshedJwts = Pick<JwtPair, 'access'> & Partial<JwtPair>
+
+/**
+ * How long after its expiry a token may still be accepted somewhere: the longest leeway that any configuration may have,
+ * now or later, a clock that is behind by as much, and the second that rounding takes.
+ */
+const KEPT_SECONDS = MAX_LEEWAY_SECONDS + MAX_CLOCK_DIFFERENCE_SECONDS + 1
 
 const ISSUE_RULES: Rules<JwtIssueOptions> = Object.freeze({
   address: TEXT,
@@ -119,7 +133,8 @@ export class JwtService {
 
   /**
    * An access and a refresh token for a user who has just proved who they are: `RefreshToken.for_user(user)`. Throws
-   * `authentication_failed` for one who may not log in. `claims`: in place of those of the options.
+   * `authentication_failed` for one who may not log in, and where `login.login()` returned the user and access was narrowed
+   * since that login began. `claims`: in place of those of the options.
    */
   async issuePair(user: User, options: JwtIssueOptions = {}): Promise<JwtPair> {
     checkOptions('jwts.issuePair', options, ISSUE_RULES)
@@ -128,7 +143,8 @@ export class JwtService {
     const refresh = this.#payloads.newPayload('refresh', user, await this.#claimsOf(user, options))
     const access = this.#payloads.accessFrom(refresh)
     const pair = { refresh: await this.#sign(refresh), access: await this.#sign(access) }
-    await this.#note(user, { payload: refresh, access, sinceMs }, options)
+    const basis = loginBasisOf(user, this.#store.access)
+    await this.#note(user, { payload: refresh, access, sinceMs, basis }, options)
     return pair
   }
 
@@ -139,7 +155,8 @@ export class JwtService {
     await this.#requireAllowed(user, options)
     const payload = this.#payloads.newPayload('sliding', user, await this.#claimsOf(user, options))
     const token = await this.#sign(payload)
-    await this.#note(user, { payload, sinceMs }, options)
+    const basis = loginBasisOf(user, this.#store.access)
+    await this.#note(user, { payload, sinceMs, basis }, options)
     return token
   }
 
@@ -196,16 +213,25 @@ export class JwtService {
     return this.#store.jwts.list('user' in options ? { userId: userIdOf(user) } : {}, given(page))
   }
 
-  /** Ends everything of a user that was issued until now: logout everywhere. Tells `jwts_revoked`. */
+  /**
+   * Ends everything of a user that was issued until now, however its claims spell the user's id: logout everywhere. What is
+   * being issued or refreshed meanwhile ends, too. Tells `jwts_revoked`.
+   */
   async revokeUser(user: User | UserId): Promise<void> {
     const userId = userIdOf(user)
-    await this.#store.jwts.revokeUser(userId, new Date(this.#clock.nowMs()))
+    const now = new Date(this.#clock.nowMs())
+    await this.#store.jwts.revokeUser(userId, now)
+    const record = this.#users === this.#store.users ? null : await this.#users.findById(userId)
+    if (record !== null && !isSameUserId(record.id, userId)) await this.#store.jwts.revokeUser(record.id, now)
     this.#emit({ kind: 'jwts_revoked', userId })
   }
 
-  /** Removes what is remembered of expired tokens: simplejwt's `flushexpiredtokens`. Returns how many. */
+  /**
+   * Removes what is remembered of tokens that no node can accept any more: simplejwt's `flushexpiredtokens`. Returns how
+   * many.
+   */
   deleteExpired(): Promise<number> {
-    return this.#store.jwts.deleteExpired(new Date(this.#clock.nowMs()))
+    return this.#store.jwts.deleteExpired(new Date(this.#clock.nowMs() - KEPT_SECONDS * 1000))
   }
 
   /**

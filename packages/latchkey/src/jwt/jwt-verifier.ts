@@ -6,9 +6,9 @@ import { hash } from 'node:crypto'
 import { isBranded, JWS_ERROR_BRAND } from '../brand.js'
 import type { Clock } from '../clock.js'
 import { isLatchkeyError, type LatchkeyError } from '../errors.js'
-import { CheckedIdentity, type Identity, type User, type UserId } from '../identity.js'
+import { CheckedIdentity, type Identity, isSameUserId, type User, type UserId } from '../identity.js'
 import { BOOLEAN, checkAnswer } from '../options.js'
-import type { JwtState, Store, UserRecord, UserSource } from '../stores/store.js'
+import type { AccessBasis, JwtState, Store, UserRecord, UserSource } from '../stores/store.js'
 import { isThenable } from '../thenable.js'
 import { toUser } from '../users/user.js'
 import { checkClaims, checkExpiry, checkJti, checkTokenType, claimMessage } from './claims.js'
@@ -48,6 +48,14 @@ export interface VerifiedJwt extends Pick<JwtState, 'notBefore'> {
   readonly hasEnded: boolean
 }
 
+/** A token that is about to be renewed, and its user. */
+export interface RenewableJwt extends VerifiedJwt {
+  /** The user as their store has them; null: the token names nobody, or nobody who exists. */
+  readonly record: UserRecord | null
+  /** Taken before anything was read that the renewal is based on. Undefined: the token names nobody. */
+  readonly basis: AccessBasis | undefined
+}
+
 export class JwtVerifier {
   readonly #options: CompleteJwtOptions
   readonly #keys: JwtKeys
@@ -56,6 +64,8 @@ export class JwtVerifier {
   readonly #users: UserSource
   readonly #clock: Clock
   readonly #cache: JwtCache | null
+  /** Whose ids are numbers, each in one spelling. */
+  readonly #areOwnUsers: boolean
 
   constructor({ options, keys, payloads, store, users, clock, cacheEntries }: JwtVerifierOptions) {
     this.#options = options
@@ -63,6 +73,7 @@ export class JwtVerifier {
     this.#payloads = payloads
     this.#store = store
     this.#users = users
+    this.#areOwnUsers = users === store.users
     this.#clock = clock
     this.#cache = cacheEntries === 0 ? null : new JwtCache(cacheEntries)
     store.changes.subscribe((change) => this.#cache?.apply(change))
@@ -71,9 +82,11 @@ export class JwtVerifier {
   /** See `JwtService.verify`. `mayHaveEnded`: whether it was revoked is for the caller to find out. */
   async verify(token: string, { mayHaveEnded = false } = {}): Promise<VerifiedJwt> {
     const claims = await this.#decode(token)
-    const state = await this.#stateOf(claims)
-    this.#requireGood(claims, state, mayHaveEnded)
-    return { claims, notBefore: state.notBefore, hasEnded: state.known === 'ended' }
+    const verified = await this.#judge(claims, mayHaveEnded)
+    // Who is revoked by the id of a record is revoked for every spelling that finds the record.
+    const record = this.#areOwnUsers ? null : await this.#findUser(claims)
+    if (record !== null) await this.#requireNotRevoked(claims, record.id, mayHaveEnded)
+    return verified
   }
 
   /** As `verify`, and of this type. */
@@ -89,13 +102,53 @@ export class JwtVerifier {
   }
 
   /**
+   * As `verifyType`, for a token that is about to be renewed: with its user, by whose id in their store everything else is
+   * decided, and the access version from before all of it. Whether that user may log in `requireUser` says.
+   */
+  async verifyRenewable(token: string, type: JwtType, { mayHaveEnded = false } = {}): Promise<RenewableJwt> {
+    const claims = await this.#decode(token)
+    const claimed = this.#payloads.userIdOf(claims)
+    const basis = claimed === null ? undefined : await this.#basisOf(claimed)
+    const verified = await this.#judge(claims, mayHaveEnded)
+    const fault = checkTokenType(claims, this.#options.tokenTypeClaim, type)
+    if (fault !== undefined) throw refused(fault)
+    const record = await this.#findUser(claims)
+    if (record === null || claimed === null || isSameUserId(record.id, claimed))
+      return { ...verified, record, basis }
+    const ownBasis = await this.#basisOf(record.id)
+    const notBefore = await this.#requireNotRevoked(claims, record.id, mayHaveEnded)
+    return { ...verified, notBefore, record: await this.#users.findById(record.id), basis: ownBasis }
+  }
+
+  /**
    * The user of a token that is about to be renewed must still be one who may log in. A token that names nobody passes,
    * as in simplejwt: what it is renewed to is refused where it is used.
    */
-  async requireUser(claims: JwtClaims): Promise<void> {
+  async requireUser({ claims, record }: RenewableJwt): Promise<void> {
     if (!Object.hasOwn(claims, this.#options.userIdClaim)) return
-    const record = await this.#findUser(claims)
     if (record === null || !(await this.mayLogIn(toUser(record)))) throw noActiveAccount('token')
+  }
+
+  async #basisOf(userId: UserId): Promise<AccessBasis> {
+    return { userId, version: await this.#store.access.version(userId) }
+  }
+
+  async #judge(claims: JwtClaims, mayHaveEnded: boolean): Promise<VerifiedJwt> {
+    const state = await this.#stateOf(claims)
+    this.#requireGood(claims, state, mayHaveEnded)
+    return { claims, notBefore: state.notBefore, hasEnded: state.known === 'ended' }
+  }
+
+  /**
+   * What was revoked under the id of the record that a token leads to, where the claim spells it otherwise (a source that
+   * ignores case, `"042"`). That the token is known to be live says nothing then: it was noted under the claim's spelling.
+   */
+  async #requireNotRevoked(claims: JwtClaims, recordId: UserId, mayHaveEnded = false): Promise<Date | null> {
+    const isSpeltSo = this.#payloads.userIdsOf(claims).some((id) => isSameUserId(id, recordId))
+    if (isSpeltSo || !Object.hasOwn(claims, this.#options.jtiClaim)) return null
+    const { known, notBefore } = await this.#store.jwts.state(this.#payloads.jtiOf(claims), recordId)
+    this.#requireGood(claims, { known: known === 'ended' ? known : null, notBefore }, mayHaveEnded)
+    return notBefore
   }
 
   /** simplejwt's USER_AUTHENTICATION_RULE, and being active in any case. */
@@ -150,6 +203,7 @@ export class JwtVerifier {
     }
     this.#requireOneOf(types, claims)
     const user = origin === 'stored' ? await this.#storedUser(claims) : this.#claimedUser(claims)
+    if (origin === 'stored' && !this.#areOwnUsers) await this.#requireOwnerGood(types, claims, user.id)
     // One object for all requests with this token.
     const identity = new CheckedIdentity(user, frozen(claims))
     if (this.#cache !== null) {
@@ -158,6 +212,15 @@ export class JwtVerifier {
       this.#cache.set(key, identity, Number(claims.exp), names, epoch)
     }
     return identity
+  }
+
+  async #requireOwnerGood(types: readonly JwtType[], claims: JwtClaims, recordId: UserId): Promise<void> {
+    try {
+      await this.#requireNotRevoked(claims, recordId)
+    } catch (error) {
+      if (!isLatchkeyError(error, 'authentication_failed')) throw error
+      throw refusedByAll(types.map((type) => [type, this.#saidBy(type, error, claims)] as const))
+    }
   }
 
   /**

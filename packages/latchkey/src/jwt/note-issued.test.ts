@@ -22,7 +22,7 @@ async function start(options: Partial<JwtOptions> = {}) {
         const work = meanwhile
         meanwhile = null
         await work?.()
-        await inner.jwts.insert(records)
+        return inner.jwts.insert(records)
       },
     },
   }

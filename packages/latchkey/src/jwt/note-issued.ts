@@ -1,6 +1,7 @@
 /** Writes down what was issued, so that it can be revoked. The JWT service and its refresher call it before they answer. */
 import type { Clock } from '../clock.js'
-import type { NewJwtRecord, Store } from '../stores/store.js'
+import type { UserId } from '../identity.js'
+import type { AccessBasis, NewJwtRecord, Store } from '../stores/store.js'
 import type { JwtClaims, JwtPayloads } from './jwt-payloads.js'
 
 export interface IssuedJwts {
@@ -9,6 +10,10 @@ export interface IssuedJwts {
   readonly access?: JwtClaims
   /** When its user began to prove who they are: what was revoked in this very millisecond came later, perhaps. */
   readonly sinceMs: number
+  /** What the login or the refresh is based on, where something was proved before. */
+  readonly basis?: AccessBasis | undefined
+  /** Whose the tokens are, as the store of users names them; default: as the claims do. */
+  readonly userId?: UserId | undefined
 }
 
 interface NoteContext {
@@ -19,18 +24,19 @@ interface NoteContext {
 
 /**
  * False, and the token has ended, when everything of its user was revoked since: else a login with the old password that
- * is under way would outlive the new one. It is looked at after the insert, so that no revocation falls in between.
+ * is under way would outlive the new one. It is looked at after the insert, so that no revocation falls in between. False,
+ * too, and nothing is noted, when access was narrowed since the basis was taken.
  */
 export async function noteIssued(
   context: NoteContext,
-  { payload, access, sinceMs }: IssuedJwts,
+  { payload, access, sinceMs, basis, userId }: IssuedJwts,
 ): Promise<boolean> {
   const { store, payloads } = context
-  const record = payloads.recordOf(payload)
-  await store.jwts.insert([record])
+  const record = payloads.recordOf(payload, userId)
+  if ((await store.jwts.insert([record], basis)) === false) return false
   const { notBefore } = await store.jwts.state(record.jti, record.userId)
   const isGood = notBefore === null || notBefore.getTime() < sinceMs
-  if (isGood && (access === undefined || (await noteAccess(context, access, notBefore)))) return true
+  if (isGood && (access === undefined || (await noteAccess(context, access, notBefore, userId)))) return true
   await end(context, record)
   return false
 }
@@ -43,9 +49,10 @@ export async function noteAccess(
   context: NoteContext,
   access: JwtClaims,
   notBefore: Date | null,
+  userId?: UserId,
 ): Promise<boolean> {
   const { store, payloads } = context
-  const [record] = payloads.accessRecords(access, notBefore)
+  const [record] = payloads.accessRecords(access, notBefore, userId)
   if (record === undefined) return true
   await store.jwts.insert([record])
   const { notBefore: latest } = await store.jwts.state(record.jti, record.userId)

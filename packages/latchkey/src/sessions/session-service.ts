@@ -4,9 +4,10 @@ import { randomHex } from '../crypto/random.js'
 import { LatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
 import { ABOVE_0, checkOptions, HTTP_TOKEN, type Rules } from '../options.js'
-import type { Store, UserSource } from '../stores/store.js'
+import type { SessionRecord, Store, UserSource } from '../stores/store.js'
 import { digestBytes, digestKey, MAX_SECRET_LENGTH } from '../tokens/token-digest.js'
 import { TokenSecret } from '../tokens/token-secret.js'
+import { loginBasisOf, staleLogin } from '../users/login-basis.js'
 import { toUser } from '../users/user.js'
 
 export interface SessionOptions {
@@ -64,7 +65,9 @@ export class SessionService {
 
   /**
    * Starts a session for a user who has just proved who they are: always under a new secret (no fixation). `secret`
-   * lets a migration keep the value of an existing cookie. Throws `not_found` for an unknown user.
+   * lets a migration keep the value of an existing cookie. Throws `not_found` for an unknown user, and
+   * `authentication_failed` where `login.login()` returned the user and access was narrowed since that login began (a new
+   * password, deactivation, logout everywhere).
    */
   async start(user: User, options: { readonly secret?: string } = {}): Promise<StartedSession> {
     const record = await this.#users.findById(user.id)
@@ -72,13 +75,16 @@ export class SessionService {
     const secret = options.secret ?? randomHex(64)
     const nowMs = this.#clock.nowMs()
     const expiresAt = new Date(nowMs + this.ttlSeconds * 1000)
-    await this.#store.sessions.insert({
+    const basis = loginBasisOf(user, this.#store.access)
+    const session: SessionRecord = {
       digest: digestBytes(digestKey(secret)),
       userId: record.id,
-      passwordVersion: record.passwordVersion,
+      // Of the password that was verified, which need not be the present one.
+      passwordVersion: basis?.passwordVersion ?? record.passwordVersion,
       createdAt: new Date(nowMs),
       expiresAt,
-    })
+    }
+    if ((await this.#store.sessions.insert(session, basis)) === false) throw staleLogin()
     return { secret: new TokenSecret(secret), expiresAt }
   }
 

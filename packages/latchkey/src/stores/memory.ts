@@ -1,5 +1,6 @@
 /** The store that keeps everything in this process: for tests, examples and throw-away servers. Implements store.ts. */
 import { BOOLEAN, checkOptions } from '../options.js'
+import { accessStore } from './memory/access.js'
 import { counterStore } from './memory/counters.js'
 import { jwtStore } from './memory/jwts.js'
 import { keyStore } from './memory/keys.js'
@@ -32,6 +33,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     uses: new Map(),
     sessions: new Map(),
     loginAddresses: new Map(),
+    accessVersions: new Map(),
+    commonAccessVersion: 0,
     listeners: new Set(),
   }
   return {
@@ -43,6 +46,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     keys: keyStore(tables),
     sealingKeys: sealingKeyStore(tables),
     counters: counterStore(tables),
+    access: accessStore(tables),
     changes: {
       subscribe(listener) {
         tables.listeners.add(listener)

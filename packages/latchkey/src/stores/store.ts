@@ -25,9 +25,34 @@ export interface Store {
   readonly keys: SigningKeyStore
   readonly sealingKeys: SealingKeyStore
   readonly counters: CounterStore
+  readonly access: AccessStore
   readonly changes: ChangeFeed
   /** Releases files and connections; the store is not usable after it. Safe to call twice. */
   close(): Promise<void>
+}
+
+/**
+ * What an operation in progress was based on: the user, and their access version at that time. What is created on that
+ * basis is created only while the version is the same.
+ */
+export interface AccessBasis {
+  readonly userId: UserId
+  readonly version: number
+}
+
+/**
+ * How often the access of each user was narrowed: the access version. It is one number per user, whether or not the
+ * store has that user; 42 and `'42'` are one user here. It grows, in the same change, with `users.update`, `users.delete`, `jwts.revokeUser`,
+ * `tokens.deleteMany` of a user, and `tokens.deleteMany` of a policy (for every user).
+ *
+ * A method that takes an `AccessBasis` reads the version and inserts as one atomic step, which no narrowing change of that
+ * user overlaps: either the insertion is done before it (and what the change deletes is deleted), or it does not happen.
+ */
+export interface AccessStore {
+  /** The version now; 0 where access was never narrowed. Always of the primary, never of a replica. */
+  version(userId: UserId): Promise<number>
+  /** Adds one, for a user of an app's own table. Publishes `{ kind: 'user' }`. */
+  narrow(userId: UserId): Promise<void>
 }
 
 /** A user as stored: with the password hash, which no other layer than `users/` and `passwords/` reads. */
@@ -54,6 +79,15 @@ export interface UserChanges {
   readonly passwordHash?: string
 }
 
+/** What a login changes in a user. */
+export interface LoginRecord {
+  readonly lastLogin?: Date
+  /** The hash of the same password in a newer format. Comes with `expectedHash`. */
+  readonly passwordHash?: string
+  /** The stored hash that the password was verified against. */
+  readonly expectedHash?: string
+}
+
 /**
  * The users that may log in. An app with its own users table implements just this and gives it to
  * `createLatchkey({ users })`.
@@ -65,9 +99,10 @@ export interface UserSource {
   findByUsername(username: string): Promise<UserRecord | null>
   /**
    * After a login: the new time, and the upgraded hash if there is one. Neither narrows a right: `passwordVersion`
-   * stays, and nothing is published. A source may ignore either.
+   * stays, and nothing is published. A source may ignore either. `passwordHash` is written only where the stored hash
+   * still is `expectedHash`, in the same statement: a password that was set meanwhile must stay.
    */
-  recordLogin?(id: UserId, change: { lastLogin?: Date; passwordHash?: string }): Promise<void>
+  recordLogin?(id: UserId, change: LoginRecord): Promise<void>
   /**
    * One stored hash for each algorithm with each of its costs that users have, whoever's: a failed login does the work of
    * each, so that its time does not tell whose password was tried. Those that no password can be right for may be left
@@ -194,17 +229,19 @@ export interface NewTokenRecord extends Omit<TokenRecord, 'id' | 'previous'> {
 
 /**
  * `created`: inserted. `existing`: `onePerUser`, and the user has this one. `limit_reached`: `limitPerUser`, and there is
- * no room. `digest_taken`: the secret is another token's. `no_user`: the user does not exist, any more or yet.
+ * no room. `digest_taken`: the secret is another token's. `no_user`: the user does not exist, any more or yet. `stale`:
+ * access was narrowed since the basis was taken, so nothing is inserted and nothing shown.
  */
 export type TokenInsertion =
   | { readonly kind: 'created' | 'existing'; readonly token: TokenRecord }
-  | { readonly kind: 'limit_reached' | 'digest_taken' | 'no_user' }
+  | { readonly kind: 'limit_reached' | 'digest_taken' | 'no_user' | 'stale' }
 
 /** Which of the expired tokens: the one with this id, or those with an id above `afterId`, at most `limit`. */
 export type ExpiredTokens = { readonly id: number } | { readonly afterId: number; readonly limit: number }
 
 export interface TokenFilter {
-  readonly userId?: UserId
+  /** Exactly this id, or one of these, of which there is at least one. */
+  readonly userId?: UserId | readonly UserId[]
   readonly policy?: string
   /** Exactly this hint, of the secret or of the previous one. */
   readonly hint?: string
@@ -251,9 +288,9 @@ export interface TokenStore {
   /**
    * Inserts, unless a rule says no: see `TokenInsertion`. With `onePerUser`, of any number of concurrent callers, in any
    * number of processes, one creates and all get the same record. With `limitPerUser`, any number of them create no
-   * more than there is room for: counting and inserting are one atomic step.
+   * more than there is room for: counting and inserting are one atomic step. With a basis: see `AccessStore`.
    */
-  insertOrGet(token: NewTokenRecord): Promise<TokenInsertion>
+  insertOrGet(token: NewTokenRecord, basis?: AccessBasis): Promise<TokenInsertion>
   /**
    * Gives a token a new `expiresAt`, if it is still there and still expires at `expected`. One conditional statement:
    * it never brings a deleted token back, and of concurrent callers one wins. False when it changed nothing.
@@ -309,8 +346,11 @@ export interface SessionRecord {
 }
 
 export interface SessionStore {
-  /** Rejects when the digest is taken or the user does not exist: callers make fresh secrets for users they have read. */
-  insert(session: SessionRecord): Promise<void>
+  /**
+   * True: inserted. False, and nothing is inserted: access was narrowed since the basis was taken (see `AccessStore`).
+   * Rejects when the digest is taken or the user does not exist: callers make fresh secrets for users they have read.
+   */
+  insert(session: SessionRecord, basis?: AccessBasis): Promise<boolean>
   /** The session with this digest and, when users live in this store, its user. One statement. */
   findByDigest(digest: Uint8Array): Promise<{ session: SessionRecord; user: UserRecord | null } | null>
   /** False when there was none. */
@@ -371,13 +411,15 @@ export interface JwtRotation {
  * successor is theirs, issued at `issuedAt`. `reused`: long after; the whole family has ended with this call.
  * `ended`: it was revoked, or what it was exchanged for has: a member of its family ended without a successor, or
  * everything of its user did after the exchange. So, too, for a token that was not known, when everything of its user
- * was revoked at its `issuedAt` or later: nothing is written then.
+ * was revoked at its `issuedAt` or later: nothing is written then. `stale`: access was narrowed since the basis was
+ * taken; nothing is written then either.
  */
 export type JwtRotationOutcome =
   | { readonly kind: 'rotated' }
   | { readonly kind: 'repeated'; readonly successorJti: string; readonly issuedAt: Date }
   | { readonly kind: 'reused' }
   | { readonly kind: 'ended' }
+  | { readonly kind: 'stale' }
 
 export interface JwtState {
   /** null: not known, as access tokens are. */
@@ -386,9 +428,13 @@ export interface JwtState {
   readonly notBefore: Date | null
 }
 
+/** Ids that are written alike name one user here, as claims spell them: 42 and `'42'`, also in rows of earlier versions. */
 export interface JwtStore {
-  /** Notes issued tokens; one whose `jti` is known is left as it is. */
-  insert(records: readonly NewJwtRecord[]): Promise<void>
+  /**
+   * Notes issued tokens; of one whose `jti` is known only `expiresAt` changes, to the later of both. False, and nothing is
+   * noted: access was narrowed since the basis was taken (see `AccessStore`).
+   */
+  insert(records: readonly NewJwtRecord[], basis?: AccessBasis): Promise<boolean>
   find(jti: string): Promise<JwtRecord | null>
   /** Records of a user, or of all, ordered by `jti` as the store compares texts, those after `afterJti`, at most `limit`. */
   list(
@@ -398,8 +444,9 @@ export interface JwtStore {
   /**
    * Exchanges a token for its successor. Of any number of concurrent callers, in any number of processes, one is told
    * `rotated`; the others `repeated` within the grace, else `reused`. Publishes `{ kind: 'jwt' }` for all that ended.
+   * With a basis: see `AccessStore`.
    */
-  rotate(rotation: JwtRotation): Promise<JwtRotationOutcome>
+  rotate(rotation: JwtRotation, basis?: AccessBasis): Promise<JwtRotationOutcome>
   /** Ends one token, known or not. False when it had ended already. Publishes `{ kind: 'jwt' }`. */
   revoke(record: NewJwtRecord, now: Date): Promise<boolean>
   /**

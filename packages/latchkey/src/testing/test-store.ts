@@ -1,5 +1,6 @@
 /** The contract of stores/store.ts as tests, for the author of any store. Part of `latchkey/testing`. */
 import type { Store } from '../stores/store.js'
+import { accessContract } from './store-contract/access.js'
 import { changesContract } from './store-contract/changes.js'
 import { countersContract } from './store-contract/counters.js'
 import { jwtsContract } from './store-contract/jwts.js'
@@ -33,6 +34,7 @@ const CONTRACTS: ReadonlyArray<readonly [part: string, contract: (promised: Prom
   ['keys', keysContract],
   ['sealing keys', sealingKeysContract],
   ['counters', countersContract],
+  ['access', accessContract],
   ['changes', changesContract],
 ]
 

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util'
 import type { Mark } from '../cache/marks.js'
-import { CheckedIdentity, type User, type UserId } from '../identity.js'
+import { CheckedIdentity, canonicalUserId, type User, type UserId } from '../identity.js'
 import type { Token } from './token.js'
 import type { VerifiedToken } from './verified-token.js'
 
@@ -12,6 +12,8 @@ import type { VerifiedToken } from './verified-token.js'
 export interface PackedUser extends Mark {
   /** As tokens name it, and changes too. */
   readonly id: UserId
+  /** The form that all spellings of the id have. */
+  readonly canonicalId: UserId
   /** See `textOf`; the user itself where no such text says all. */
   details: string | User
 }
@@ -36,7 +38,7 @@ type More = Pick<Token, 'name' | 'scopes' | 'allowedAddresses' | 'previous'> &
 
 /** @param id what the token says; an app's own table may answer with another spelling */
 export function packUser(id: UserId, user: User): PackedUser {
-  return { current: true, id, details: detailsOf(id, user) }
+  return { current: true, id, canonicalId: canonicalUserId(id), details: detailsOf(id, user) }
 }
 
 /** Takes up when the user last logged in. False, and nothing is taken up, when anything else is new. */

@@ -3,7 +3,8 @@ import type { Clock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
 import { type User, type UserId, userIdOf } from '../identity.js'
 import { ANYTHING, checkOptions, type Rules, required, rule, TEXT } from '../options.js'
-import type { Store, TokenChanges, TokenRecord, UserSource } from '../stores/store.js'
+import type { NewTokenRecord, Store, TokenChanges, TokenRecord, UserSource } from '../stores/store.js'
+import { loginBasisOf, staleLogin } from '../users/login-basis.js'
 import { toUser } from '../users/user.js'
 import { parseAllowedAddresses } from './allowed-addresses.js'
 import { isSubset, parseScopes } from './scopes.js'
@@ -70,14 +71,16 @@ export class TokenIssuer {
 
   /**
    * Stores a token with this secret, or finds the one that the user may have. Throws `invalid`, `token_exists`,
-   * `token_limit_reached`, `not_found`, `sealing_key_missing`.
+   * `token_limit_reached`, `not_found`, `sealing_key_missing`, and `authentication_failed` for a login since which access
+   * was narrowed.
    */
   async insert(policy: TokenPolicy, options: IssueOptions, text: string, limitPerUser: number | null) {
     const { ttlSeconds = policy.ttlSeconds, scopes = null, allowedAddresses = null } = options
     const digest = digestBytes(digestKey(text))
     const nowMs = this.#clock.nowMs()
     const userId = userIdOf(options.user)
-    const inserted = await this.#store.tokens.insertOrGet({
+    const basis = loginBasisOf(options.user, this.#store.access)
+    const record: NewTokenRecord = {
       policy: policy.name,
       userId,
       digest,
@@ -92,7 +95,8 @@ export class TokenIssuer {
       expiresAt: expiryOf(policy, ttlSeconds, nowMs),
       onePerUser: policy.onePerUser,
       limitPerUser,
-    })
+    }
+    const inserted = await this.#store.tokens.insertOrGet(record, basis)
     switch (inserted.kind) {
       case 'created':
       case 'existing':
@@ -103,6 +107,8 @@ export class TokenIssuer {
         throw new LatchkeyError('token_exists')
       case 'no_user':
         throw new LatchkeyError('not_found')
+      case 'stale':
+        throw staleLogin()
     }
   }
 

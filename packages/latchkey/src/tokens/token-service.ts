@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
-import type { UserId } from '../identity.js'
+import { type UserId, userIdSpellings } from '../identity.js'
 import { BOOLEAN, checkOptions, checkValue, numberRule, type Rules, required, rule } from '../options.js'
 import { Sealer } from '../sealing/sealer.js'
 import type { Store, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
@@ -89,6 +89,7 @@ const MAX_FLUSH_SECONDS = 86_400
 
 export class TokenService {
   readonly #store: Store
+  readonly #users: UserSource
   readonly #clock: Clock
   readonly #policies: ReadonlyMap<string, TokenPolicy>
   readonly #issuer: TokenIssuer
@@ -101,6 +102,7 @@ export class TokenService {
     if (!(flushSeconds > 0 && flushSeconds <= MAX_FLUSH_SECONDS))
       throw new TypeError(`lastUsedFlushSeconds: must be above 0, and at most ${MAX_FLUSH_SECONDS}`)
     this.#store = store
+    this.#users = users
     this.#clock = clock
     this.#policies = policyTable(options.policies ?? [])
     this.#sealed = new SealedSecrets(store.tokens, new Sealer(keyring, store))
@@ -120,7 +122,8 @@ export class TokenService {
   /**
    * Issues a new token: the tutorial's `Token.objects.create(user=...)`.
    * Throws `token_exists` when the policy allows one per user and there is one, `token_limit_reached` when the user has
-   * as many as the policy allows (exact under concurrency, across processes), `not_found` for an unknown user, and
+   * as many as the policy allows (exact under concurrency, across processes), `not_found` for an unknown user,
+   * `authentication_failed` where `login.login()` returned the user and access was narrowed since that login began, and
    * `invalid` for a scope that is none or that the owner does not have, an address that is none, and a lifetime beyond
    * the policy's.
    */
@@ -295,11 +298,21 @@ export class TokenService {
     return this.#store.tokens.delete(idOfToken(token))
   }
 
-  /** Revokes all tokens that fit, of a user, a policy or a hint; returns how many there were. */
+  /**
+   * Revokes all tokens that fit, of a user, a policy or a hint; returns how many there were. A user's are those of every
+   * spelling of the id, `42` and `'42'`, and of the id that the source of users has for it. Logins of that user that are
+   * under way create no token after this.
+   */
   async revokeAll(selection: TokenSelection): Promise<number> {
     const filter = filterOfSelection('tokens.revokeAll', selection)
     if (Object.keys(filter).length === 0) throw new TypeError('revokeAll: name a user, a policy or a hint')
-    return this.#store.tokens.deleteMany(filter)
+    const { userId } = filter
+    if (userId === undefined || typeof userId === 'object') return this.#store.tokens.deleteMany(filter)
+    const spellings = userIdSpellings(userId)
+    const deleted = await this.#store.tokens.deleteMany({ ...filter, userId: spellings })
+    const record = this.#users === this.#store.users ? null : await this.#users.findById(userId)
+    if (record === null || spellings.includes(record.id)) return deleted
+    return deleted + (await this.#store.tokens.deleteMany({ ...filter, userId: userIdSpellings(record.id) }))
   }
 
   /**

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
-import { CheckedIdentity, type User, type UserId } from '../identity.js'
+import { CheckedIdentity, isSameUserId, type User, type UserId } from '../identity.js'
 import type { ExpiredTokens, Store, TokenRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import { addressMatcher } from './allowed-addresses.js'
@@ -198,7 +198,8 @@ export class TokenVerifier {
       tracksUse: policy.tracksUse,
       tally: null,
     }
-    this.#cache?.set(key, verified, epoch)
+    // A change names the user by the record's id, and could not be found under another one (a source that ignores case).
+    if (isSameUserId(user.id, token.userId)) this.#cache?.set(key, verified, epoch)
     return verified
   }
 

@@ -4,7 +4,7 @@
  */
 import { Generations } from '../cache/generations.js'
 import { Marks } from '../cache/marks.js'
-import type { UserId } from '../identity.js'
+import { canonicalUserId, type UserId } from '../identity.js'
 import type { Change } from '../stores/store.js'
 import {
   type PackedToken,
@@ -28,6 +28,7 @@ const HELD_OF = 8
 /** At most `2 * maxEntries` tokens, by their digest: see `Generations`. */
 export class VerifiedCache {
   readonly #tokens: Generations<PackedToken>
+  /** By the one form that all spellings of an id have. */
   readonly #owners = new Marks<UserId, PackedUser>()
   /** A ring: the one that was unpacked first is packed again. */
   #unpacked: Array<PackedToken | undefined> = []
@@ -40,7 +41,7 @@ export class VerifiedCache {
     this.#maxUnpacked = Math.min(MAX_UNPACKED, 2 * maxEntries)
     this.#tokens = new Generations(maxEntries, {
       isCurrent: ({ owner }) => owner.current,
-      onKept: ({ owner }) => this.#owners.keep(owner.id, owner),
+      onKept: ({ owner }) => this.#owners.keep(owner.canonicalId, owner),
       onTurn: () => this.#owners.turn(),
     })
   }
@@ -80,7 +81,7 @@ export class VerifiedCache {
         this.#tokens.delete(digestKeyOf(change.digest))
         return
       case 'user':
-        this.#owners.forget(change.userId)
+        this.#owners.forget(canonicalUserId(change.userId))
         return
       case 'all':
         this.#tokens.clear()
@@ -95,9 +96,10 @@ export class VerifiedCache {
    * other tokens go.
    */
   #ownerOf({ identity: { user, auth } }: VerifiedToken): PackedUser {
-    const known = this.#owners.find(auth.userId)
+    const known = this.#owners.find(canonicalUserId(auth.userId))
     if (known !== undefined) {
-      if (updateUser(known, user)) return known
+      // A token that spells the id otherwise says so when it is unpacked: it needs an object of its own.
+      if (known.id === auth.userId && updateUser(known, user)) return known
       this.apply({ kind: 'user', userId: auth.userId })
     }
     return packUser(auth.userId, user)

@@ -5,16 +5,19 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
 import type { EmitEvent } from '../events.js'
-import type { User } from '../identity.js'
+import { isSameUserId, type User } from '../identity.js'
 import type { Passwords } from '../passwords/passwords.js'
 import { type Rate, throttledError } from '../rates.js'
-import type { CounterStore, UserSource } from '../stores/store.js'
+import type { AccessStore, CounterStore, LoginRecord, UserRecord, UserSource } from '../stores/store.js'
+import { setLoginBasis } from './login-basis.js'
 import { toUser } from './user.js'
 
 export interface LoginServiceOptions {
   readonly users: UserSource
   readonly passwords: Passwords
   readonly counters: CounterStore
+  /** Of the store that keeps what a login creates. */
+  readonly access: AccessStore
   readonly clock: Clock
   /** Failed logins allowed per account and address; null: any number. */
   readonly rate: Rate | null
@@ -53,7 +56,9 @@ export class LoginService {
 
   /**
    * The active user with this username and password, or null. Unknown user, wrong password, unusable password and
-   * inactive user cost the same hash work and give the same answer.
+   * inactive user cost the same hash work and give the same answer. So does a user whose access was narrowed while the
+   * password was checked (a new password, deactivation, logout everywhere). The object that is returned remembers what it
+   * is based on: `tokens.issue`, `sessions.start` and `jwts.issuePair` refuse it once access has been narrowed since.
    *
    * A guess is counted right before its password is checked, atomically, and forgotten when it was right: parallel
    * logins with the right password never throttle each other, and no wave of parallel guesses gets in more than the
@@ -75,6 +80,8 @@ export class LoginService {
       this.#emit({ kind: 'user_login_failed', username, address })
       return null
     }
+    // Before the password is verified: what is narrowed from here on ends this login.
+    const version = await this.#options.access.version(record.id)
     // Still in the slot: so there are never more right passwords counted at a time than the queue has slots.
     const afterMatch = async () => {
       if (rate !== null && record.isActive) await counters.clear(key)
@@ -83,19 +90,37 @@ export class LoginService {
       beforeCheck,
       afterMatch,
     })
-    if (!ok || !record.isActive) {
+    const verified = ok && record.isActive ? await this.#lookAgain(record, version, password) : null
+    if (verified === null) {
       this.#emit({ kind: 'user_login_failed', username, address })
       return null
     }
 
     const lastLogin = options.updateLastLogin ? new Date(clock.nowMs()) : undefined
-    if (lastLogin !== undefined || upgraded !== undefined) {
-      await users.recordLogin?.(record.id, {
-        ...(lastLogin === undefined ? {} : { lastLogin }),
-        ...(upgraded === undefined ? {} : { passwordHash: upgraded }),
-      })
+    const change: LoginRecord = {
+      ...(lastLogin === undefined ? {} : { lastLogin }),
+      ...(upgraded === undefined ? {} : { passwordHash: upgraded, expectedHash: record.passwordHash }),
     }
-    return toUser({ ...record, lastLogin: lastLogin ?? record.lastLogin })
+    if (Object.keys(change).length > 0) await users.recordLogin?.(record.id, change)
+    const user = toUser({ ...verified, lastLogin: lastLogin ?? verified.lastLogin })
+    const { id: userId, passwordVersion } = verified
+    setLoginBasis(user, this.#options.access, { userId, version, passwordVersion })
+    return user
+  }
+
+  /**
+   * The record as it is after the match, if the login still holds: the user is active, access was not narrowed, and the
+   * password is the one that was verified. A hash that was only upgraded by another login keeps `passwordVersion`; a
+   * source may not count its passwords, so another hash is verified, too.
+   */
+  async #lookAgain(before: UserRecord, version: number, password: string): Promise<UserRecord | null> {
+    const { users, passwords, access } = this.#options
+    const [record, latest] = await Promise.all([users.findById(before.id), access.version(before.id)])
+    if (record === null || !record.isActive || latest !== version) return null
+    if (!isSameUserId(record.id, before.id)) return null
+    if (record.passwordVersion !== before.passwordVersion) return null
+    if (record.passwordHash === before.passwordHash) return record
+    return (await passwords.verify(password, record.passwordHash)).ok ? record : null
   }
 
   /** After a login that gave out a token: writes `lastLogin` and tells `user_logged_in`. Throws `store_unavailable`. */

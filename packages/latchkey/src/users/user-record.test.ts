@@ -203,7 +203,7 @@ describe('a user source that fails', () => {
   })
 
   it('answers undefined for an unknown user: the login is refused as for a known one', async () => {
-    const { login } = latchkeyWith(sourceOf((name) => (name === 'vitor' ? record : undefined)))
+    const { login } = latchkeyWith(sourceOf((key) => (['vitor', 'p1'].includes(key) ? record : undefined)))
     expect(await login.login({ ...credentials, username: 'nobody' })).toBeNull()
     expect(await login.login({ ...credentials, password: 'wrong' })).toBeNull()
     expect(await login.login(credentials)).toMatchObject({ id: 'p1', username: 'vitor' })

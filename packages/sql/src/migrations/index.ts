@@ -6,6 +6,7 @@ import * as personalTokens from './0003-personal-tokens.js'
 import * as signingKeys from './0004-signing-keys.js'
 import * as counterCounts from './0005-counter-counts.js'
 import * as sealingKeys from './0006-sealing-keys.js'
+import * as accessVersions from './0007-access-versions.js'
 import * as loginAddresses from './0008-login-addresses.js'
 
 export const MIGRATIONS = {
@@ -15,5 +16,6 @@ export const MIGRATIONS = {
   '0004-signing-keys': signingKeys,
   '0005-counter-counts': counterCounts,
   '0006-sealing-keys': sealingKeys,
+  '0007-access-versions': accessVersions,
   '0008-login-addresses': loginAddresses,
 } satisfies Readonly<Record<string, Migration>>

@@ -1,27 +1,35 @@
 /** How a token comes into the table, within the rules of its policy and against every race. */
 import type { WhereInterface } from 'kysely'
-import type { NewTokenRecord, TokenInsertion, UserId } from 'latchkey'
+import type { AccessBasis, NewTokenRecord, TokenInsertion, UserId } from 'latchkey'
 import { msOf } from '../rows.js'
+import type { Access } from './access.js'
 import type { Connection } from './connection.js'
 import { queriesOf } from './queries.js'
 import { isRowId, newTokenColumns, ownerColumns, type PostgresSchema, tokenRecord } from './rows.js'
 import type { Runner } from './statements.js'
 import { isConstraint } from './store-error.js'
 
-/** The tokens of one user. */
+/** The tokens of one user, or of several ids. */
 export function ofUser<Query extends WhereInterface<PostgresSchema, 'tokens'>>(
   query: Query,
-  userId: UserId,
+  userId: UserId | readonly UserId[],
   externalUsers: boolean,
 ): Query {
-  const { user_id, external_user } = ownerColumns(userId, externalUsers)
+  const owners = [userId].flat().map((id) => ownerColumns(id, externalUsers))
+  const column = externalUsers ? 'external_user' : 'user_id'
   // Each `where` gives the builder that it was called on, narrowed.
-  if (externalUsers) return query.where('external_user', '=', external_user) as Query
-  return query.where('user_id', '=', user_id) as Query
+  return query.where(
+    column,
+    'in',
+    owners.map((owner) => owner[column]),
+  ) as Query
 }
 
 /** See `TokenStore.insertOrGet`. */
-export function tokenInsertion(connection: Connection): (fields: NewTokenRecord) => Promise<TokenInsertion> {
+export function tokenInsertion(
+  connection: Connection,
+  access: Access,
+): (fields: NewTokenRecord, basis?: AccessBasis) => Promise<TokenInsertion> {
   const { externalUsers, schema } = connection.options
   const kysely = queriesOf(schema)
   const tokens = kysely.selectFrom('tokens').selectAll()
@@ -51,16 +59,23 @@ export function tokenInsertion(connection: Connection): (fields: NewTokenRecord)
     return rows.length < limitPerUser ? null : { kind: 'limit_reached' }
   }
 
-  return async (fields) => {
+  const staleNow = async (basis: AccessBasis | undefined): Promise<TokenInsertion | null> => {
+    if (basis === undefined || (await access.version(basis.userId)) === basis.version) return null
+    return STALE
+  }
+
+  return async (fields, basis) => {
     const { onePerUser, limitPerUser, userId, policy } = fields
     if (!externalUsers && !isRowId(userId)) return { kind: 'no_user' }
     try {
-      if (!onePerUser && limitPerUser === null) return await insert(fields)
+      if (!onePerUser && limitPerUser === null && basis === undefined) return await insert(fields)
       const early = await existing(fields)
-      if (early) return early
+      // The version is read after it: what is shown was there, and access was not narrowed by then.
+      if (early) return (await staleNow(basis)) ?? early
       // Under a lock for this user and policy: what is counted here stays true until the insertion.
       const { result } = await connection.transaction(
-        async (transaction) =>
+        async (transaction): Promise<TokenInsertion> =>
+          ((await access.hold(basis, transaction)) ? null : STALE) ??
           (await existing(fields, transaction)) ??
           (await overLimit(fields, transaction)) ??
           (await insert(fields, transaction)),
@@ -73,3 +88,5 @@ export function tokenInsertion(connection: Connection): (fields: NewTokenRecord)
     }
   }
 }
+
+const STALE: TokenInsertion = Object.freeze({ kind: 'stale' })

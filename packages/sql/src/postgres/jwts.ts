@@ -1,15 +1,31 @@
 /** JWT records on PostgreSQL. */
-import type { JwtRotation, JwtState, JwtStore, NewJwtRecord, UserId } from 'latchkey'
+import { sql } from 'kysely'
+import {
+  type AccessBasis,
+  canonicalUserId,
+  type JwtRotation,
+  type JwtRotationOutcome,
+  type JwtState,
+  type JwtStore,
+  type NewJwtRecord,
+  type UserId,
+} from 'latchkey'
 import { msOf } from '../rows.js'
+import type { Access } from './access.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
 import { deleteExpiredRows } from './expired.js'
 import { queriesOf } from './queries.js'
 import type { Replica } from './replica.js'
-import { anybody, jwtRecord, newJwtColumns } from './rows.js'
+import { anybody, everySpelling, jwtRecord, newJwtColumns } from './rows.js'
 import type { Runner } from './statements.js'
 
 type Ended = ReadonlyArray<{ readonly jti: string }>
+
+interface Rotated {
+  readonly outcome: JwtRotationOutcome
+  readonly ended: Ended
+}
 
 interface StateRow {
   readonly ended: number | null
@@ -20,23 +36,34 @@ interface StateRow {
  * What is added to a user's tokens, and what ends them all, is done one after the other: a successor that is being
  * inserted is not visible yet to whoever ends its family.
  */
-const lockOf = (userId: UserId) => ({ lock: `jwts ${anybody(userId)}` })
+const lockOf = (userId: UserId) => ({ lock: `jwts ${anybody(canonicalUserId(userId))}` })
 
-export function jwtStore(connection: Connection, changes: Changes, replica: Replica | null): JwtStore {
+export function jwtStore(
+  connection: Connection,
+  changes: Changes,
+  replica: Replica | null,
+  access: Access,
+): JwtStore {
   const { schema } = connection.options
   const kysely = queriesOf(schema)
   const live = kysely.updateTable('jwts').where('ended_at', 'is', null)
   const state = {
     name: `${schema}.jwt_state`,
     sql: `SELECT (SELECT ended_at IS NOT NULL FROM "${schema}".jwts WHERE jti = $1) AS ended,
-      (SELECT not_before FROM "${schema}".jwt_users WHERE user_id = $2) AS not_before`,
+      (SELECT max(not_before) FROM "${schema}".jwt_users WHERE user_id IN ($2, $3)) AS not_before`,
     isLookUp: true,
   }
 
   const insert = async (records: readonly NewJwtRecord[], runner?: Runner) => {
     if (records.length === 0) return
     const query = kysely.insertInto('jwts').values(records.map(newJwtColumns))
-    await connection.run(query.onConflict((conflict) => conflict.column('jti').doNothing()).compile(), runner)
+    const kept = query.onConflict((conflict) =>
+      conflict
+        .column('jti')
+        .doUpdateSet(({ ref }) => ({ expires_at: ref('excluded.expires_at') }))
+        .whereRef('jwts.expires_at', '<', 'excluded.expires_at'),
+    )
+    await connection.run(kept.compile(), runner)
   }
   const find = async (jti: string, runner?: Runner) => {
     const query = kysely.selectFrom('jwts').selectAll().where('jti', '=', jti)
@@ -56,7 +83,7 @@ export function jwtStore(connection: Connection, changes: Changes, replica: Repl
   /** Everything of the user was revoked at this moment or after it. */
   const isRevokedSince = async (userId: UserId, ms: number, runner: Runner) => {
     const query = kysely.selectFrom('jwt_users').select('user_id')
-    const since = query.where('user_id', '=', anybody(userId)).where('not_before', '>=', ms)
+    const since = query.where('user_id', 'in', everySpelling(userId)).where('not_before', '>=', ms)
     return (await connection.query(since.compile(), runner)).length > 0
   }
   /** A member of the family was ended without a successor: what it had come to has ended. */
@@ -74,18 +101,30 @@ export function jwtStore(connection: Connection, changes: Changes, replica: Repl
   }
 
   return {
-    insert: connection.method((records) => insert(records)),
+    insert: connection.method(async (records: readonly NewJwtRecord[], basis?: AccessBasis) => {
+      if (basis === undefined) {
+        await insert(records)
+        return true
+      }
+      const { result } = await connection.transaction(async (transaction) => {
+        if (!(await access.hold(basis, transaction))) return false
+        await insert(records, transaction)
+        return true
+      })
+      return result
+    }),
     find: connection.method((jti) => find(jti)),
     list: connection.method(async ({ userId }, { afterJti, limit } = {}) => {
       let query = kysely.selectFrom('jwts').selectAll().orderBy('jti')
-      if (userId !== undefined) query = query.where('user_id', '=', anybody(userId))
+      if (userId !== undefined) query = query.where('user_id', 'in', everySpelling(userId))
       if (afterJti !== undefined) query = query.where('jti', '>', afterJti)
       if (limit !== undefined) query = query.limit(limit)
       return (await connection.query(query.compile())).map(jwtRecord)
     }),
-    rotate: connection.method(async (rotation) => {
+    rotate: connection.method(async (rotation: JwtRotation, basis?: AccessBasis) => {
       const { presented, now, graceSeconds } = rotation
-      const { result, xid } = await connection.transaction(async (transaction) => {
+      const { result, xid } = await connection.transaction(async (transaction): Promise<Rotated> => {
+        if (!(await access.hold(basis, transaction))) return { outcome: { kind: 'stale' }, ended: [] }
         let ended = await exchange(rotation, transaction)
         if (ended.length === 0) {
           // Not known yet, perhaps: then it is live from now on, unless everything of its user was revoked since.
@@ -134,16 +173,22 @@ export function jwtStore(connection: Connection, changes: Changes, replica: Repl
     revokeUser: connection.method(async (userId, now) => {
       const values = { user_id: anybody(userId), not_before: msOf(now) }
       const { xid } = await connection.transaction(async (transaction) => {
-        const end = live.set({ ended_at: msOf(now) }).where('user_id', '=', values.user_id)
+        await access.narrow(userId, transaction)
+        const end = live.set({ ended_at: msOf(now) }).where('user_id', 'in', everySpelling(userId))
         await connection.run(end.compile(), transaction)
         const query = kysely.insertInto('jwt_users').values(values)
-        const set = query.onConflict((conflict) => conflict.column('user_id').doUpdateSet(values))
+        const set = query.onConflict((conflict) =>
+          conflict.column('user_id').doUpdateSet(({ ref }) => ({
+            not_before: sql`greatest(${ref('jwt_users.not_before')}, ${ref('excluded.not_before')})`,
+          })),
+        )
         await connection.run(set.compile(), transaction)
       }, lockOf(userId))
       changes.publish(xid, [{ kind: 'user', userId }])
     }),
     state: connection.method(async (jti, userId): Promise<JwtState> => {
-      const statement = { ...state, parameters: [jti, anybody(userId)] }
+      const [first, second = first] = everySpelling(userId)
+      const statement = { ...state, parameters: [jti, first, second] }
       connection.statementCount += 1
       const [early] = (await replica?.find<StateRow>(statement)) ?? []
       // A replica may not know a token yet that is live although others of the user have ended.

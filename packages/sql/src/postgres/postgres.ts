@@ -1,6 +1,7 @@
 /** `postgres(url)`: every store on one PostgreSQL database, which any number of nodes may share. */
 import type { Broadcast, Store } from 'latchkey'
 import { listed } from '../migrations/state.js'
+import { Access, accessStore } from './access.js'
 import { Changes, type ChangesOptions, type LaggingChangeFeed } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
@@ -101,19 +102,21 @@ export function storeOn(
   const changes = new Changes(primary, { ...checked, leaseSeconds, broadcast, hasReplica }, clocks)
   const replica = hasReplica ? replicaOf(options.replica, checked, changes) : null
   const connection = new Connection(primary, checked, changes)
+  const access = new Access(connection)
   return {
     path: primary.place,
     get statementCount() {
       return connection.statementCount
     },
-    users: userStore(connection, changes),
-    tokens: tokenStore(connection, changes, replica),
-    sessions: sessionStore(connection),
+    users: userStore(connection, changes, access),
+    tokens: tokenStore(connection, changes, replica, access),
+    sessions: sessionStore(connection, access),
     loginAddresses: loginAddressStore(connection),
-    jwts: jwtStore(connection, changes, replica),
+    jwts: jwtStore(connection, changes, replica, access),
     keys: keyStore(connection, changes),
     sealingKeys: sealingKeyStore(connection, changes),
     counters: counterStore(connection),
+    access: accessStore(connection, access, changes),
     changes,
     migrate: () => connection.migrate(),
     partitionTokens: async ({ partitions }) => connection.partitionTokens(checkedPartitions(partitions)),

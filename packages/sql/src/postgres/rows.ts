@@ -1,6 +1,14 @@
 /** Rows to records and back, where PostgreSQL's tables are not SQLite's: whose a row is. */
 import type { Insertable, Selectable } from 'kysely'
-import type { JwtRecord, NewJwtRecord, NewTokenRecord, SessionRecord, TokenRecord, UserId } from 'latchkey'
+import {
+  type JwtRecord,
+  type NewJwtRecord,
+  type NewTokenRecord,
+  type SessionRecord,
+  type TokenRecord,
+  type UserId,
+  userIdSpellings,
+} from 'latchkey'
 import {
   type JwtRow,
   jwtColumns,
@@ -51,6 +59,11 @@ export function ownerColumns(id: UserId, externalUsers: boolean): Owner {
 
 export function anybody(id: UserId): string {
   return JSON.stringify(id)
+}
+
+/** An id in all its spellings, as columns may hold them. */
+export function everySpelling(id: UserId): string[] {
+  return userIdSpellings(id).map(anybody)
 }
 
 /** Whether a number can be the id of a row; the server refuses to compare an id with any other. */

@@ -1,6 +1,7 @@
 /** Sessions on PostgreSQL. */
 import type { SessionStore, UserRecord } from 'latchkey'
 import { msOf, type UserRow, userOf } from '../rows.js'
+import type { Access } from './access.js'
 import type { Connection } from './connection.js'
 import { deleteExpiredRows } from './expired.js'
 import { queriesOf } from './queries.js'
@@ -18,7 +19,7 @@ type FoundRow = Omit<PostgresSessionRow, 'password_version'> & { readonly sessio
     | { readonly username?: null }
   )
 
-export function sessionStore(connection: Connection): SessionStore {
+export function sessionStore(connection: Connection, access: Access): SessionStore {
   const { externalUsers, schema } = connection.options
   const kysely = queriesOf(schema)
   const refusal = () => {
@@ -32,11 +33,17 @@ export function sessionStore(connection: Connection): SessionStore {
     isLookUp: true,
   }
   return {
-    insert: connection.method(async (session) => {
+    insert: connection.method(async (session, basis) => {
       if (!externalUsers && !isRowId(session.userId)) throw refusal()
       try {
         const query = kysely.insertInto('sessions').values(newSessionColumns(session, externalUsers))
-        await connection.run(query.compile())
+        if (basis === undefined) return (await connection.run(query.compile())) === 1
+        const { result } = await connection.transaction(
+          async (transaction) =>
+            (await access.hold(basis, transaction)) &&
+            (await connection.run(query.compile(), transaction)) === 1,
+        )
+        return result
       } catch (error) {
         throw isConstraint(error, 'FOREIGNKEY') || isConstraint(error, 'UNIQUE') ? refusal() : error
       }

@@ -2,6 +2,7 @@
 import { sql, type WhereInterface } from 'kysely'
 import type { Change, TokenFilter, TokenStore } from 'latchkey'
 import { changedTokenColumns, msOf, useOf } from '../rows.js'
+import type { Access } from './access.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
 import { type FoundRow, findToken, foundOf, SECRETS } from './find-token.js'
@@ -17,7 +18,12 @@ type Secrets = Pick<PostgresTokenRow, 'digest' | 'previous_digest'>
 /** What is told of a token that changed: its secrets. */
 const DIGESTS = ['digest', 'previous_digest'] as const
 
-export function tokenStore(connection: Connection, changes: Changes, replica: Replica | null): TokenStore {
+export function tokenStore(
+  connection: Connection,
+  changes: Changes,
+  replica: Replica | null,
+  access: Access,
+): TokenStore {
   const { externalUsers, schema } = connection.options
   const kysely = queriesOf(schema)
   const tokens = kysely.selectFrom('tokens').selectAll()
@@ -78,7 +84,7 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
       const [row] = await connection.query(tokens.where('id', '=', rowId(id)).compile())
       return row ? tokenRecord(row) : null
     }),
-    insertOrGet: connection.method(tokenInsertion(connection)),
+    insertOrGet: connection.method(tokenInsertion(connection, access)),
     renew: connection.method(async (id, expected, expiresAt) => {
       const query = kysely
         .updateTable('tokens')
@@ -148,7 +154,14 @@ export function tokenStore(connection: Connection, changes: Changes, replica: Re
     }),
     deleteMany: connection.method(async (filter) => {
       const query = thatFit(kysely.deleteFrom('tokens').returning([...DIGESTS, XID]), filter)
-      return publishRows(await connection.query(query.compile()))
+      if (filter.hint !== undefined) return publishRows(await connection.query(query.compile()))
+      const { userId } = filter
+      const { result } = await connection.transaction(async (transaction) => {
+        if (userId === undefined) await access.narrowEverybody(transaction)
+        else for (const id of new Set([userId].flat().sort())) await access.narrow(id, transaction)
+        return connection.query(query.compile(), transaction)
+      })
+      return publishRows(result)
     }),
     deleteExpired: connection.method(async (now, which) => {
       const expired = kysely.selectFrom('tokens').select('id').where('expires_at', '<=', msOf(now))

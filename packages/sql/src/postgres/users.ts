@@ -1,7 +1,9 @@
 /** Users on PostgreSQL. */
-import type { UserRecord, UserStore } from 'latchkey'
+import type { CompiledQuery } from 'kysely'
+import type { UserId, UserRecord, UserStore } from 'latchkey'
 import { HASH_COST_POSTGRES } from '../migrations/hash-cost.js'
-import { changedColumns, msOf, type UserRow, userColumns, userOf } from '../rows.js'
+import { changedColumns, msOf, type UserRow, upgradedHash, userColumns, userOf } from '../rows.js'
+import type { Access } from './access.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
 import { userImport } from './import-users.js'
@@ -12,7 +14,7 @@ import { isConstraint } from './store-error.js'
 /** More costs than an installation has. */
 const MAX_SAMPLES = 64
 
-export function userStore(connection: Connection, changes: Changes): UserStore {
+export function userStore(connection: Connection, changes: Changes, access: Access): UserStore {
   const kysely = queriesOf(connection.options.schema)
   const users = kysely.selectFrom('users').selectAll()
   const table = `"${connection.options.schema}".users`
@@ -29,6 +31,15 @@ export function userStore(connection: Connection, changes: Changes): UserStore {
     parameters: [],
   }
   const first = ([row]: readonly UserRow[]): UserRecord | null => (row ? userOf(row) : null)
+  /** Runs a change of one user under the lock of their access version; its transaction, or null without such a user. */
+  const narrowed = async (id: UserId, change: CompiledQuery<{ readonly xid: string }>) => {
+    const { result } = await connection.transaction(async (transaction) => {
+      await access.narrow(id, transaction)
+      const [changed] = await connection.query(change, transaction)
+      return changed
+    })
+    return result?.xid ?? null
+  }
   return {
     findById: connection.method(async (id) => {
       if (!isRowId(id)) return null
@@ -37,13 +48,13 @@ export function userStore(connection: Connection, changes: Changes): UserStore {
     findByUsername: connection.method(async (username) =>
       first(await connection.query(users.where('username', '=', username).compile())),
     ),
-    recordLogin: connection.method(async (id, { lastLogin, passwordHash }) => {
+    recordLogin: connection.method(async (id, { lastLogin, passwordHash, expectedHash }) => {
       if (!isRowId(id)) return
       const query = kysely
         .updateTable('users')
         .set(({ ref }) => ({
           last_login: lastLogin ? msOf(lastLogin) : ref('last_login'),
-          password_hash: passwordHash ?? ref('password_hash'),
+          password_hash: upgradedHash(passwordHash, expectedHash) ?? ref('password_hash'),
         }))
         .where('id', '=', id)
       await connection.run(query.compile())
@@ -69,9 +80,9 @@ export function userStore(connection: Connection, changes: Changes): UserStore {
         .where('id', '=', id)
         .returning(XID)
       try {
-        const [updated] = await connection.query(query.compile())
-        if (updated === undefined) return 'not_found'
-        changes.publish(updated.xid, [{ kind: 'user', userId: id }])
+        const updated = await narrowed(id, query.compile())
+        if (updated === null) return 'not_found'
+        changes.publish(updated, [{ kind: 'user', userId: id }])
         return 'updated'
       } catch (error) {
         if (isConstraint(error, 'UNIQUE')) return 'username_taken'
@@ -81,9 +92,9 @@ export function userStore(connection: Connection, changes: Changes): UserStore {
     delete: connection.method(async (id) => {
       if (!isRowId(id)) return false
       const query = kysely.deleteFrom('users').where('id', '=', id).returning(XID)
-      const [deleted] = await connection.query(query.compile())
-      if (deleted === undefined) return false
-      changes.publish(deleted.xid, [{ kind: 'user', userId: id }])
+      const deleted = await narrowed(id, query.compile())
+      if (deleted === null) return false
+      changes.publish(deleted, [{ kind: 'user', userId: id }])
       return true
     }),
     samplePasswordHashes: connection.method(async () =>

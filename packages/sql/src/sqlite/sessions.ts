@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 import type { SessionStore } from 'latchkey'
 import { msOf, type SessionRow, sessionColumns, sessionOf, type UserRow, userOf } from '../rows.js'
 import type { Schema } from '../schema.js'
+import type { Access } from './access.js'
 import type { Connection } from './connection.js'
 import { isConstraint, unavailable } from './store-error.js'
 
@@ -17,15 +18,16 @@ interface Found {
   readonly users?: UserRow | { readonly id: null }
 }
 
-export function sessionStore(connection: Connection, kysely: Kysely<Schema>): SessionStore {
+export function sessionStore(connection: Connection, kysely: Kysely<Schema>, access: Access): SessionStore {
   const { externalUsers } = connection.options
   const refusal = () =>
     unavailable(connection.path, { detail: 'a session needs a user that exists and a digest of its own' })
   return {
-    insert: connection.method((session) => {
+    insert: connection.method((session, basis) => {
       if (!externalUsers && typeof session.userId !== 'number') throw refusal()
+      const query = kysely.insertInto('sessions').values(sessionColumns(session)).compile()
       try {
-        connection.run(kysely.insertInto('sessions').values(sessionColumns(session)).compile())
+        return connection.immediate(() => access.holds(basis) && connection.run(query) === 1)
       } catch (error) {
         throw isConstraint(error, 'FOREIGNKEY') || isConstraint(error, 'PRIMARYKEY') ? refusal() : error
       }

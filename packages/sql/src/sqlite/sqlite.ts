@@ -3,6 +3,7 @@ import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryComp
 import type { Store } from 'latchkey'
 import { listed } from '../migrations/state.js'
 import type { Schema } from '../schema.js'
+import { Access, accessStore } from './access.js'
 import { Changes } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
@@ -58,19 +59,21 @@ export function sqlite(path: string, options: SqliteOptions = {}): SqliteStore {
  */
 export function storeOn(connection: Connection): SqliteStore {
   const changes = new Changes(connection)
+  const access = new Access(connection)
   return {
     path: connection.path,
     get statementCount() {
       return connection.statementCount
     },
     users: userStore(connection, QUERIES, changes),
-    tokens: tokenStore(connection, QUERIES, changes),
-    sessions: sessionStore(connection, QUERIES),
+    tokens: tokenStore(connection, QUERIES, changes, access),
+    sessions: sessionStore(connection, QUERIES, access),
     loginAddresses: loginAddressStore(connection, QUERIES),
-    jwts: jwtStore(connection, QUERIES, changes),
+    jwts: jwtStore(connection, QUERIES, changes, access),
     keys: keyStore(connection, QUERIES, changes),
     sealingKeys: sealingKeyStore(connection, QUERIES, changes),
     counters: counterStore(connection),
+    access: accessStore(connection, access, changes),
     changes,
     migrate: () => connection.migrate(),
     async migrations() {

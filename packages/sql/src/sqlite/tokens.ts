@@ -1,6 +1,6 @@
 /** Tokens on SQLite. */
 import type { Kysely, WhereInterface } from 'kysely'
-import type { NewTokenRecord, TokenFilter, TokenInsertion, TokenStore } from 'latchkey'
+import type { AccessBasis, NewTokenRecord, TokenFilter, TokenInsertion, TokenStore } from 'latchkey'
 import {
   bytesOf,
   changedTokenColumns,
@@ -14,6 +14,7 @@ import {
   userOf,
 } from '../rows.js'
 import type { Schema } from '../schema.js'
+import type { Access } from './access.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
 import { isConstraint } from './store-error.js'
@@ -41,7 +42,12 @@ interface Found {
   readonly users?: UserRow | { readonly id: null }
 }
 
-export function tokenStore(connection: Connection, kysely: Kysely<Schema>, changes: Changes): TokenStore {
+export function tokenStore(
+  connection: Connection,
+  kysely: Kysely<Schema>,
+  changes: Changes,
+  access: Access,
+): TokenStore {
   const { externalUsers } = connection.options
   const tokens = kysely.selectFrom('tokens').selectAll()
 
@@ -86,7 +92,7 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
   const thatFit = <Query extends WhereInterface<Schema, 'tokens'>>(query: Query, filter: TokenFilter) => {
     const { userId, policy, hint } = filter
     let fitting: WhereInterface<Schema, 'tokens'> = query
-    if (userId !== undefined) fitting = fitting.where('user_id', '=', userIdColumn(userId))
+    if (userId !== undefined) fitting = fitting.where('user_id', 'in', [userId].flat().map(userIdColumn))
     if (policy !== undefined) fitting = fitting.where('policy', '=', policy)
     if (hint !== undefined)
       fitting = fitting.where(({ eb, or }) => or([eb('hint', '=', hint), eb('previous_hint', '=', hint)]))
@@ -108,13 +114,14 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
       const [row] = connection.query(tokens.where('id', '=', id).compile())
       return row ? tokenOf(row) : null
     }),
-    insertOrGet: connection.method((fields): TokenInsertion => {
+    insertOrGet: connection.method((fields: NewTokenRecord, basis?: AccessBasis): TokenInsertion => {
       if (!externalUsers && typeof fields.userId !== 'number') return { kind: 'no_user' }
       const { onePerUser, limitPerUser } = fields
       try {
-        if (!onePerUser && limitPerUser === null) return insert(fields)
+        if (!onePerUser && limitPerUser === null && basis === undefined) return insert(fields)
         // A login that finds its token need not wait for the write lock; one that does not looks again under it.
-        const find = () => (onePerUser ? existing(fields) : null)
+        const stale = (): TokenInsertion | null => (access.holds(basis) ? null : { kind: 'stale' })
+        const find = () => stale() ?? (onePerUser ? existing(fields) : null)
         return find() ?? connection.immediate(() => find() ?? overLimit(fields) ?? insert(fields))
       } catch (error) {
         if (isConstraint(error, 'FOREIGNKEY')) return { kind: 'no_user' }
@@ -193,9 +200,17 @@ export function tokenStore(connection: Connection, kysely: Kysely<Schema>, chang
       const query = kysely.deleteFrom('tokens').where('id', '=', id).returning(DIGESTS)
       return publish(connection.query(query.compile())) > 0
     }),
-    deleteMany: connection.method((filter) =>
-      publish(connection.query(thatFit(kysely.deleteFrom('tokens').returning(DIGESTS), filter).compile())),
-    ),
+    deleteMany: connection.method((filter) => {
+      const query = thatFit(kysely.deleteFrom('tokens').returning(DIGESTS), filter).compile()
+      const deleted = connection.immediate(() => {
+        if (filter.hint === undefined) {
+          if (filter.userId === undefined) access.narrowEverybody()
+          else for (const id of [filter.userId].flat()) access.narrow(id)
+        }
+        return connection.query<Pick<TokenRow, 'digest' | 'previous_digest'>>(query)
+      })
+      return publish(deleted)
+    }),
     deleteExpired: connection.method((now, which) => {
       const expired = kysely.selectFrom('tokens').select('id').where('expires_at', '<=', msOf(now))
       const doomed =

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { UserId, UserRecord, UserStore } from 'latchkey'
 import { HASH_COST_SQLITE } from '../migrations/hash-cost.js'
-import { changedColumns, msOf, type UserRow, userColumns, userOf } from '../rows.js'
+import { changedColumns, msOf, type UserRow, upgradedHash, userColumns, userOf } from '../rows.js'
 import type { Schema } from '../schema.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
@@ -20,13 +20,13 @@ export function userStore(connection: Connection, kysely: Kysely<Schema>, change
     findByUsername: connection.method((username) =>
       first(connection.query(users.where('username', '=', username).compile())),
     ),
-    recordLogin: connection.method((id, { lastLogin, passwordHash }) => {
+    recordLogin: connection.method((id, { lastLogin, passwordHash, expectedHash }) => {
       if (!isOwnId(id)) return
       const query = kysely
         .updateTable('users')
         .set(({ ref }) => ({
           last_login: lastLogin ? msOf(lastLogin) : ref('last_login'),
-          password_hash: passwordHash ?? ref('password_hash'),
+          password_hash: upgradedHash(passwordHash, expectedHash) ?? ref('password_hash'),
         }))
         .where('id', '=', id)
       connection.relaxed(() => connection.run(query.compile()))

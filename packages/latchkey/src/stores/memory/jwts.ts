@@ -1,16 +1,29 @@
 /** The memory store's JWT records. */
-import type { UserId } from '../../identity.js'
-import type { JwtRecord, JwtRotationOutcome, JwtStore, NewJwtRecord } from '../store.js'
+import { canonicalUserId, isSameUserId, type UserId } from '../../identity.js'
+import type {
+  AccessBasis,
+  JwtRecord,
+  JwtRotation,
+  JwtRotationOutcome,
+  JwtStore,
+  NewJwtRecord,
+} from '../store.js'
+import { holds, narrowAccess } from './access.js'
 import { copyJwt, copyOf } from './copies.js'
 import { methodsOf, publish, type Tables } from './tables.js'
 
 export function jwtStore(tables: Tables): JwtStore {
   const method = methodsOf(tables)
   const records = new Map<string, JwtRecord>()
+  /** By the canonical id of the user. */
   const notBefore = new Map<UserId, Date>()
   const insert = (record: NewJwtRecord) => {
-    if (records.has(record.jti)) return
-    records.set(record.jti, copyJwt({ ...record, endedAt: null, successorJti: null }))
+    const known = records.get(record.jti)
+    const expiresAt = known && known.expiresAt > record.expiresAt ? known.expiresAt : record.expiresAt
+    records.set(
+      record.jti,
+      copyJwt({ ...(known ?? { ...record, endedAt: null, successorJti: null }), expiresAt }),
+    )
   }
   const end = (record: JwtRecord, now: Date, successorJti: string | null = null) => {
     records.set(record.jti, copyJwt({ ...record, endedAt: now, successorJti }))
@@ -21,21 +34,26 @@ export function jwtStore(tables: Tables): JwtStore {
       if (record.endedAt === null && doomed(record)) end(record, now)
   }
   /** Everything of the user was revoked at this moment or after it. */
-  const isRevokedSince = (userId: UserId, ms: number) => (notBefore.get(userId)?.getTime() ?? -Infinity) >= ms
+  const isRevokedSince = (userId: UserId, ms: number) =>
+    (notBefore.get(canonicalUserId(userId))?.getTime() ?? -Infinity) >= ms
   return {
-    insert: method((fresh: readonly NewJwtRecord[]) => {
+    insert: method((fresh: readonly NewJwtRecord[], basis?: AccessBasis) => {
+      if (!holds(tables, basis)) return false
       for (const record of fresh) insert(record)
+      return true
     }),
     find: method((jti) => copyOf(records.get(jti), copyJwt)),
     list: method(({ userId }, { afterJti, limit = Number.POSITIVE_INFINITY } = {}) =>
       [...records.values()]
-        .filter((record) => userId === undefined || record.userId === userId)
+        .filter((record) => userId === undefined || isSameUserId(record.userId, userId))
         .filter(({ jti }) => afterJti === undefined || jti > afterJti)
         .sort((a, b) => (a.jti < b.jti ? -1 : 1))
         .slice(0, limit)
         .map(copyJwt),
     ),
-    rotate: method(({ presented, successor, now, graceSeconds }): JwtRotationOutcome => {
+    rotate: method((rotation: JwtRotation, basis?: AccessBasis): JwtRotationOutcome => {
+      const { presented, successor, now, graceSeconds } = rotation
+      if (!holds(tables, basis)) return { kind: 'stale' }
       const isKnown = records.has(presented.jti)
       if (!isKnown && isRevokedSince(presented.userId, presented.issuedAt.getTime())) return { kind: 'ended' }
       insert(presented)
@@ -66,13 +84,14 @@ export function jwtStore(tables: Tables): JwtStore {
       return true
     }),
     revokeUser: method((userId, now) => {
-      endAll(now, (record) => record.userId === userId)
-      notBefore.set(userId, new Date(now))
+      endAll(now, (record) => isSameUserId(record.userId, userId))
+      if (!isRevokedSince(userId, now.getTime())) notBefore.set(canonicalUserId(userId), new Date(now))
+      narrowAccess(tables, userId)
       publish(tables, { kind: 'user', userId })
     }),
     state: method((jti, userId) => {
       const record = records.get(jti)
-      const since = notBefore.get(userId)
+      const since = notBefore.get(canonicalUserId(userId))
       return {
         known: record === undefined ? null : record.endedAt === null ? ('live' as const) : ('ended' as const),
         notBefore: since === undefined ? null : new Date(since),

@@ -1,6 +1,7 @@
 /** The memory store's sessions. */
 import { LatchkeyError } from '../../errors.js'
 import type { SessionStore } from '../store.js'
+import { holds } from './access.js'
 import { copySession, textOf } from './copies.js'
 import { mayOwn, methodsOf, type Tables, userOf } from './tables.js'
 
@@ -8,7 +9,8 @@ export function sessionStore(tables: Tables): SessionStore {
   const { sessions } = tables
   const method = methodsOf(tables)
   return {
-    insert: method((session) => {
+    insert: method((session, basis) => {
+      if (!holds(tables, basis)) return false
       const digest = textOf(session.digest)
       if (sessions.has(digest) || !mayOwn(tables, session.userId)) {
         throw new LatchkeyError('store_unavailable', {
@@ -16,6 +18,7 @@ export function sessionStore(tables: Tables): SessionStore {
         })
       }
       sessions.set(digest, copySession(session))
+      return true
     }),
     findByDigest: method((digest) => {
       const session = sessions.get(textOf(digest))

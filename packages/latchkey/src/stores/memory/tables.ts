@@ -25,6 +25,10 @@ export interface Tables {
   readonly sessions: Map<string, SessionRecord>
   /** By the digest's text. */
   readonly loginAddresses: Map<string, LoginAddressRecord>
+  /** By the canonical id of the user. */
+  readonly accessVersions: Map<UserId, number>
+  /** Added to everybody's. */
+  commonAccessVersion: number
   readonly listeners: Set<(change: Change) => void>
 }
 

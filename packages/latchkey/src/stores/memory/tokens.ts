@@ -1,5 +1,13 @@
 /** The memory store's tokens. */
-import type { NewTokenRecord, TokenFilter, TokenInsertion, TokenRecord, TokenStore } from '../store.js'
+import type {
+  AccessBasis,
+  NewTokenRecord,
+  TokenFilter,
+  TokenInsertion,
+  TokenRecord,
+  TokenStore,
+} from '../store.js'
+import { holds, narrowAccess, narrowEverybody } from './access.js'
 import { copyOf, copyToken, copyUse, textOf } from './copies.js'
 import {
   digestsOf,
@@ -19,7 +27,8 @@ export function tokenStore(tables: Tables): TokenStore {
   let lastId = 0
   const withDigest = (digest: Uint8Array) => tokens.get(tables.digests.get(textOf(digest)) ?? 0)
   const thatFit = ({ userId, policy, hint }: TokenFilter) => {
-    const candidates = userId === undefined ? [...tokens.values()] : tokensOf(tables, userId)
+    const owners = userId === undefined ? null : [...new Set([userId].flat())]
+    const candidates = owners?.flatMap((id) => tokensOf(tables, id)) ?? [...tokens.values()]
     return candidates.filter(
       (token) =>
         (policy === undefined || token.policy === policy) &&
@@ -51,7 +60,8 @@ export function tokenStore(tables: Tables): TokenStore {
       return { token: found, user: userOf(tables, token.userId) }
     }),
     findById: method((id) => copyOf(tokens.get(id), copyToken)),
-    insertOrGet: method((fields: NewTokenRecord): TokenInsertion => {
+    insertOrGet: method((fields: NewTokenRecord, basis?: AccessBasis): TokenInsertion => {
+      if (!holds(tables, basis)) return { kind: 'stale' }
       const [existing] = fields.onePerUser ? thatFit(siblingsOf(fields)) : []
       if (existing) return { kind: 'existing', token: copyToken(existing) }
       if (fields.limitPerUser !== null) {
@@ -109,6 +119,10 @@ export function tokenStore(tables: Tables): TokenStore {
       return token !== undefined
     }),
     deleteMany: method((filter) => {
+      if (filter.hint === undefined) {
+        if (filter.userId === undefined) narrowEverybody(tables)
+        else for (const id of [filter.userId].flat()) narrowAccess(tables, id)
+      }
       const doomed = thatFit(filter)
       for (const token of doomed) remove(token)
       return doomed.length
@@ -121,7 +135,10 @@ export function tokenStore(tables: Tables): TokenStore {
       for (const token of doomed) remove(token)
       return doomed.map(copyToken)
     }),
-    list: method((filter, page) => pageOf(thatFit(filter), page).map(copyToken)),
+    list: method((filter, page) => {
+      const fitting = thatFit(filter).sort((one, other) => one.id - other.id)
+      return pageOf(fitting, page).map(copyToken)
+    }),
     reseal: method((id, expected, sealed) => {
       const token = tokens.get(id)
       if (!token?.sealed || textOf(token.sealed) !== textOf(expected)) return false

@@ -1,6 +1,7 @@
 /** The memory store's users. */
 import type { UserId } from '../../identity.js'
 import type { ImportedUserRecord, UserRecord, UserStore } from '../store.js'
+import { narrowAccess } from './access.js'
 import { copyOf, copyUser } from './copies.js'
 import { HashSamples } from './hash-samples.js'
 import { importOutcome } from './import-users.js'
@@ -18,10 +19,12 @@ export function userStore(tables: Tables): UserStore {
       const id = byName.get(username)
       return id === undefined ? null : copyOf(users.get(id), copyUser)
     }),
-    recordLogin: method((id, change) => {
+    recordLogin: method((id, { lastLogin, passwordHash, expectedHash }) => {
       const user = users.get(id)
       if (!user) return
-      const changed = copyUser({ ...user, ...change })
+      const isUpgrade = passwordHash !== undefined && user.passwordHash === expectedHash
+      const changes = { ...(lastLogin && { lastLogin }), ...(isUpgrade && { passwordHash }) }
+      const changed = copyUser({ ...user, ...changes })
       users.set(id, changed)
       samples.replace(user.passwordHash, changed.passwordHash)
     }),
@@ -60,6 +63,7 @@ export function userStore(tables: Tables): UserStore {
       samples.replace(user.passwordHash, changes.passwordHash ?? user.passwordHash)
       byName.delete(user.username)
       byName.set(username, id)
+      narrowAccess(tables, id)
       publish(tables, { kind: 'user', userId: id })
       return 'updated'
     }),
@@ -72,6 +76,7 @@ export function userStore(tables: Tables): UserStore {
       for (const token of tokensOf(tables, id)) removeToken(tables, token)
       for (const [digest, session] of [...sessions]) if (session.userId === id) sessions.delete(digest)
       for (const [key, { userId }] of loginAddresses) if (userId === id) loginAddresses.delete(key)
+      narrowAccess(tables, id)
       publish(tables, { kind: 'user', userId: id })
       return true
     }),

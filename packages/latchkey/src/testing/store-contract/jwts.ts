@@ -21,12 +21,52 @@ const rotation = (presented: string, successor: string, offsetMs = 0, graceSecon
 export function jwtsContract(promised: Promised): void {
   promised('an issued token is found whole and live; what is known is left as it is', async (store) => {
     await store.jwts.insert([record('a'), record('b', { family: 'a', userId: 'text' })])
-    await store.jwts.insert([record('a', { userId: 9 })])
+    await store.jwts.insert([record('a', { userId: 9, expiresAt: at(1) })])
     same(await store.jwts.find('a'), { ...record('a'), endedAt: null, successorJti: null })
     same((await store.jwts.find('b'))?.userId, 'text')
     same(await store.jwts.find('c'), null)
     same(await store.jwts.state('a', 1), { known: 'live', notBefore: null })
     same(await store.jwts.state('c', 1), { known: null, notBefore: null })
+  })
+
+  promised('a token that is noted again is kept until the later of both expiries', async (store) => {
+    await store.jwts.insert([record('a'), record('b')])
+    await store.jwts.revoke(record('a'), at(5))
+    const later = at(900_000)
+    await store.jwts.insert([record('a', { expiresAt: later }), record('b', { expiresAt: later })])
+    same(await store.jwts.find('a'), {
+      ...record('a', { expiresAt: later }),
+      endedAt: at(5),
+      successorJti: null,
+    })
+    same(await store.jwts.revoke(record('b', { expiresAt: at(1) }), at(6)), true)
+    same((await store.jwts.find('b'))?.expiresAt, later)
+    same(await store.jwts.deleteExpired(at(899_999)), 0)
+  })
+
+  promised('42 and "42" are one user to revoke, to list and to ask about', async (store) => {
+    for (const [revoked, claimed] of [
+      [42, '42'],
+      ['43', 43],
+    ] as const) {
+      const known = record(`known ${claimed}`, { userId: claimed })
+      await store.jwts.insert([known])
+      same(
+        (await store.jwts.list({ userId: revoked })).map(({ jti }) => jti),
+        [known.jti],
+      )
+      await store.jwts.revokeUser(revoked, at(7))
+      same(await store.jwts.state(known.jti, claimed), { known: 'ended', notBefore: at(7) })
+      same(await store.jwts.state('unknown', claimed), { known: null, notBefore: at(7) })
+      const { successor } = rotation('unknown', 'next', 8)
+      const foreign = { ...rotation('unknown', 'next', 8), successor: { ...successor, userId: claimed } }
+      const presented = record('unknown', { userId: claimed })
+      same(await store.jwts.rotate({ ...foreign, presented }), { kind: 'ended' })
+      await store.jwts.revokeUser(claimed, at(9))
+      for (const id of [revoked, claimed]) same((await store.jwts.state('x', id)).notBefore, at(9))
+    }
+    await store.jwts.revokeUser('042', at(1))
+    same((await store.jwts.state('x', 42)).notBefore, at(9))
   })
 
   promised('list is ordered by jti, takes a user, starts after afterJti and ends at limit', async (store) => {
@@ -136,6 +176,9 @@ export function jwtsContract(promised: Promised): void {
     same(await store.jwts.state('unknown', 1), { known: null, notBefore: at(7) })
     same(await store.jwts.state('b', 2), { known: 'live', notBefore: null })
     await store.jwts.revokeUser(1, at(8))
+    same((await store.jwts.state('a', 1)).notBefore, at(8))
+    // By a node whose clock is behind.
+    await store.jwts.revokeUser(1, at(6))
     same((await store.jwts.state('a', 1)).notBefore, at(8))
   })
 

@@ -101,10 +101,29 @@ export function usersContract(promised: Promised): void {
       same(await store.users.update(user.id, { passwordHash: 'new' }), 'updated')
       const version = user.passwordVersion + 1
       same(await store.users.findById(user.id), { ...user, passwordHash: 'new', passwordVersion: version })
-      await store.users.recordLogin?.(user.id, { lastLogin: at(3), passwordHash: 'upgraded' })
+      const upgrade = { lastLogin: at(3), passwordHash: 'upgraded', expectedHash: 'new' }
+      await store.users.recordLogin?.(user.id, upgrade)
       const found = await store.users.findById(user.id)
       same(found?.passwordVersion, version)
       if (store.users.recordLogin) same([found?.passwordHash, found?.lastLogin], ['upgraded', at(3)])
+    },
+  )
+
+  promised(
+    'an upgraded hash takes the place of the one that was verified, and of no other',
+    async (store) => {
+      if (store.users.recordLogin === undefined) return
+      const user = await insertUser(store)
+      await store.users.update(user.id, { passwordHash: 'set meanwhile' })
+      for (const change of [
+        { passwordHash: 'old, upgraded', expectedHash: user.passwordHash },
+        { passwordHash: 'old, upgraded', expectedHash: user.passwordHash, lastLogin: at(4) },
+        { passwordHash: 'of nothing that was verified' },
+      ]) {
+        await store.users.recordLogin(user.id, change)
+        same((await store.users.findById(user.id))?.passwordHash, 'set meanwhile')
+      }
+      same((await store.users.findById(user.id))?.lastLogin, at(4))
     },
   )
 
@@ -177,7 +196,8 @@ export function usersContract(promised: Promised): void {
       const [first = 0, second = 0] = users
       await store.users.delete(first)
       assert.ok((await costs()).includes(hashes.pbkdf2))
-      await store.users.recordLogin?.(second, { passwordHash: hashes.argon2 })
+      const change = { passwordHash: hashes.argon2, expectedHash: hashes.pbkdf2Again }
+      await store.users.recordLogin?.(second, change)
       if (store.users.recordLogin) assert.ok(!(await costs()).includes(hashes.pbkdf2))
       await store.users.update(second, { passwordHash: 'pbkdf2_sha1$5$salt$digest' })
       assert.ok((await costs()).includes('pbkdf2_sha1$5$salt$digest'))

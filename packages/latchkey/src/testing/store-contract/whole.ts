@@ -60,6 +60,8 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'counters.merge': (store) => store.counters.merge([], NOW_MS),
   'counters.undo': (store) => store.counters.undo('key', NOW_MS),
   'counters.clear': (store) => store.counters.clear('key'),
+  'access.version': (store) => store.access.version(1),
+  'access.narrow': (store) => store.access.narrow(1),
 }
 
 export function wholeContract(promised: Promised): void {

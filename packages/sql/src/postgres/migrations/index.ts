@@ -6,6 +6,7 @@ import * as personalTokens from './0003-personal-tokens.js'
 import * as signingKeys from './0004-signing-keys.js'
 import * as counterCounts from './0005-counter-counts.js'
 import * as sealingKeys from './0006-sealing-keys.js'
+import * as accessVersions from './0007-access-versions.js'
 import * as loginAddresses from './0008-login-addresses.js'
 
 /** The text of one, for a schema that comes first in the search path. */
@@ -19,5 +20,6 @@ export const MIGRATIONS: Readonly<Record<keyof typeof EVERYWHERE, PostgresMigrat
   '0004-signing-keys': signingKeys.up,
   '0005-counter-counts': counterCounts.up,
   '0006-sealing-keys': sealingKeys.up,
+  '0007-access-versions': accessVersions.up,
   '0008-login-addresses': loginAddresses.up,
 }
