@@ -1,7 +1,8 @@
 /** The parser of `application/x-www-form-urlencoded`, and of queries, which have the same form. One of a view's parsers. */
 import { LatchkeyError } from '../../errors.js'
-import { type Charset, CharsetError, latin1Text, percentDecode } from '../charset.js'
+import { type Charset, CharsetError, latin1Text } from '../charset.js'
 import { setOwn } from '../own-property.js'
+import { formDecode } from '../percent.js'
 import { bodyCharset, type Parser } from './parser.js'
 
 /** Django's DATA_UPLOAD_MAX_NUMBER_FIELDS. */
@@ -48,8 +49,4 @@ export function formPairs(text: string, charset: Charset): Array<readonly [name:
       const [name, value] = equals < 0 ? [field, ''] : [field.slice(0, equals), field.slice(equals + 1)]
       return [formDecode(name, charset), formDecode(value, charset)]
     })
-}
-
-function formDecode(text: string, charset: Charset): string {
-  return percentDecode(text.replaceAll('+', ' '), charset)
 }
