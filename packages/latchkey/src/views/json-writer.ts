@@ -73,9 +73,10 @@ function enclosed(open: string, members: readonly string[], close: string, place
 
 /** Python's escapes are those of `JSON.stringify`, which also escapes lone surrogates (Python cannot send them). */
 function quoted(text: string): string {
-  return JSON.stringify(text).replace(/[\u2028\u2029]/g, (separator) =>
-    separator === '\u2028' ? '\\u2028' : '\\u2029',
-  )
+  const json = JSON.stringify(text)
+  return /[\u2028\u2029]/.test(json)
+    ? json.split('\u2028').join('\\u2028').split('\u2029').join('\\u2029')
+    : json
 }
 
 function floatText(float: JsonFloat): string {
