@@ -47,6 +47,8 @@ export function settingsOf(keys, algorithm) {
       signingKey: signingKey({ algorithm, key: keys[algorithm] }),
       accessTtlSeconds: 86_400,
       slidingTtlSeconds: 86_400,
+      // For the routes that take the user from the claims.
+      claims: ({ username }) => ({ username }),
     },
   }
 }

@@ -300,7 +300,6 @@ function* signedButWrong({ algorithm, key, header, payload }) {
     99,
     '',
     '1e0',
-    1.5,
     1e300,
     'alice',
     "1'--",
@@ -344,6 +343,8 @@ function* signedAndOdd({ algorithm, key, header, payload }) {
   for (const nbf of [-1, 'x', null, [], {}]) yield [`nbf ${nbf}`, signed(head, { ...claims, nbf })]
   for (const jti of ['', 1, null, [], {}, 'x'.repeat(4000)])
     yield [`jti ${jti}`.slice(0, 20), signed(head, { ...claims, jti })]
+  // As Django's integer field does, which cuts the fraction off.
+  yield ['user_id 1.5', signed(head, { ...claims, user_id: 1.5 })]
   for (const more of [
     { cty: 'JWT' },
     { zip: 'DEF' },
