@@ -188,7 +188,12 @@ export function jwtColumns(record: NewJwtRecord): Insertable<JwtsTable> {
     user_id: userIdColumn(record.userId),
     issued_at: msOf(record.issuedAt),
     expires_at: msOf(record.expiresAt),
+    family_started_at: record.familyStartedAt === undefined ? null : msOf(record.familyStartedAt),
   }
+}
+
+export function familyStartOf(row: Pick<JwtRow, 'issued_at' | 'family_started_at'>): Date {
+  return new Date(row.family_started_at ?? row.issued_at)
 }
 
 export function keyOf(row: Selectable<SigningKeysTable>): SigningKeyRecord {

@@ -100,6 +100,8 @@ export interface JwtsTable {
   expires_at: number
   ended_at: number | null
   successor_jti: string | null
+  /** When the login was that it descends from; null: at `issued_at`. */
+  family_started_at: number | null
 }
 
 export interface JwtUsersTable {

@@ -51,8 +51,9 @@ export interface JwtOptions {
   readonly refreshTtlSeconds?: number
   /**
    * How long after its login a family of refresh tokens ends, however often they are rotated; null: never, as in simplejwt.
-   * Counted from the `auth_time` of the token, which every rotation keeps, or else from its `iat`. Default is 7,776,000
-   * (90 days), or `refreshTtlSeconds` where that is longer (ASVS 5.0, 7.3.2 and 10.4.8).
+   * Counted from the family's first token, which the store knows through every rotation; of a token that it does not know,
+   * from `auth_time`, or else `iat`. Default is 7,776,000 (90 days), or `refreshTtlSeconds` where that is longer
+   * (ASVS 5.0, 10.4.8).
    */
   readonly refreshAbsoluteTtlSeconds?: number | null
   /** SLIDING_TOKEN_LIFETIME. Default is 300. */

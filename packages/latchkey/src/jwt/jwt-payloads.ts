@@ -26,9 +26,10 @@ export class JwtPayloads {
   /** What a login of this user issues. `more`: claims that cannot replace these. */
   newPayload(type: JwtType, user: User, more: JwtClaims = {}): JwtClaims {
     const { userIdClaim, jtiClaim, slidingRefreshExpClaim } = this.#options
-    const { refreshTtlSeconds, slidingTtlSeconds, slidingRefreshTtlSeconds } = this.#options
+    const { refreshTtlSeconds, refreshAbsoluteTtlSeconds } = this.#options
+    const { slidingTtlSeconds, slidingRefreshTtlSeconds } = this.#options
     const now = this.#nowSeconds()
-    const longest = Math.min(refreshTtlSeconds, this.#absoluteTtlSeconds)
+    const longest = Math.min(refreshTtlSeconds, refreshAbsoluteTtlSeconds ?? refreshTtlSeconds)
     const own = {
       ...this.#typeClaim(type),
       exp: Math.floor(now + (type === 'sliding' ? slidingTtlSeconds : longest)),
@@ -48,7 +49,7 @@ export class JwtPayloads {
     const now = this.#nowSeconds()
     const own = {
       ...this.#typeClaim('access'),
-      exp: Math.floor(Math.min(now + accessTtlSeconds, this.#familyEnd(refresh))),
+      exp: Math.floor(now + accessTtlSeconds),
       iat: now,
       [jtiClaim]: newJti(),
     }
@@ -62,27 +63,33 @@ export class JwtPayloads {
   }
 
   /**
-   * A successor within the life of its family: it ends with it, and says since when it lives, for Django drops no claim that
-   * it does not know.
+   * When the login was that a refresh token descends from: what the store knows of its family (null: nothing), or the
+   * `auth_time` that the token says itself (OpenID Connect Core, 2), or its `iat`; the earliest counts. Undefined: nothing
+   * says it.
    */
-  inFamily(presented: JwtClaims, successor: JwtClaims): JwtClaims {
-    const start = familyStart(presented)
-    if (this.#options.refreshAbsoluteTtlSeconds === null || start === undefined) return successor
-    const exp = Math.min(secondsOf(successor.exp), Math.floor(start + this.#absoluteTtlSeconds))
-    return { ...successor, exp, [FAMILY_START_CLAIM]: start }
+  familyStartOf(refresh: JwtClaims, known: Date | null): Date | undefined {
+    const claimed = ['iat', 'auth_time'].map((claim) =>
+      Object.hasOwn(refresh, claim) ? numericDate(refresh[claim]) : undefined,
+    )
+    const seconds = [...claimed, known === null ? undefined : known.getTime() / 1000]
+    const start = Math.min(...seconds.filter((second) => second !== undefined))
+    return Number.isFinite(start) ? new Date(start * 1000) : undefined
   }
 
-  /** Whether the login that a refresh token descends from is too long ago. */
-  hasFamilyEnded(refresh: JwtClaims): boolean {
-    return this.#familyEnd(refresh) <= this.#clock.nowMs() / 1000 - this.#options.leewaySeconds
+  /** Whether that login is too long ago. */
+  hasFamilyEnded(start: Date | undefined): boolean {
+    return this.#familyEnd(start) <= this.#clock.nowMs() / 1000 - this.#options.leewaySeconds
   }
 
-  #familyEnd(refresh: JwtClaims): number {
-    return (familyStart(refresh) ?? Number.POSITIVE_INFINITY) + this.#absoluteTtlSeconds
+  /** A token of a family does not outlive it. */
+  withinFamily(payload: JwtClaims, start: Date | undefined): JwtClaims {
+    return { ...payload, exp: Math.floor(Math.min(secondsOf(payload.exp), this.#familyEnd(start))) }
   }
 
-  get #absoluteTtlSeconds(): number {
-    return this.#options.refreshAbsoluteTtlSeconds ?? Number.POSITIVE_INFINITY
+  #familyEnd(start: Date | undefined): number {
+    const { refreshAbsoluteTtlSeconds } = this.#options
+    if (refreshAbsoluteTtlSeconds === null || start === undefined) return Number.POSITIVE_INFINITY
+    return start.getTime() / 1000 + refreshAbsoluteTtlSeconds
   }
 
   #typeClaim(type: JwtType): JwtClaims {
@@ -155,22 +162,6 @@ export class JwtPayloads {
   #nowSeconds(): number {
     return Math.floor(this.#clock.nowMs() / 1000)
   }
-}
-
-/** When the user logged in, as OpenID Connect Core, 2 has it. */
-const FAMILY_START_CLAIM = 'auth_time'
-
-/**
- * When the login was that a refresh token descends from: its `auth_time` where a rotation (or the app) wrote one, else its
- * `iat`. One that lies after `iat` is not believed. Undefined for a token that says neither.
- */
-function familyStart(refresh: JwtClaims): number | undefined {
-  const iat = numericDate(refresh.iat)
-  const written = Object.hasOwn(refresh, FAMILY_START_CLAIM)
-    ? numericDate(refresh[FAMILY_START_CLAIM])
-    : undefined
-  if (written === undefined || iat === undefined) return written ?? iat
-  return Math.min(written, iat)
 }
 
 /** As `uuid4().hex` in length: 32 hex digits. */

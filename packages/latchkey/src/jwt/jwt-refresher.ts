@@ -56,10 +56,11 @@ export class JwtRefresher {
     const mayHaveEnded = options.blacklistAfterRotation
     const presented = await verifier.verifyRenewable(token, 'refresh', { mayHaveEnded })
     const { claims, notBefore, hasEnded, basis } = presented
-    if (payloads.hasFamilyEnded(claims)) throw refused('expired')
+    const familyStart = await this.#familyStartOf(claims)
+    if (payloads.hasFamilyEnded(familyStart)) throw refused('expired')
     if (!hasEnded) await verifier.requireUser(presented)
-    const access = payloads.accessFrom(claims)
-    const refresh = options.rotateRefresh ? await this.#rotate(presented, address) : null
+    const access = payloads.withinFamily(payloads.accessFrom(claims), familyStart)
+    const refresh = options.rotateRefresh ? await this.#rotate(presented, familyStart, address) : null
     if (refresh === 'stale') return null
     // That it has ended, and that it was used again, is found out whoever its user is by now.
     if (hasEnded) await verifier.requireUser(presented)
@@ -67,7 +68,8 @@ export class JwtRefresher {
     if (refresh !== null && !options.blacklistAfterRotation) {
       // Whatever was revoked until then, the token that was presented has outlived.
       const sinceMs = (notBefore?.getTime() ?? 0) + 1
-      if (!(await noteIssued(this.#context, { payload: refresh, sinceMs, basis, userId }))) return null
+      if (!(await noteIssued(this.#context, { payload: refresh, sinceMs, basis, userId, familyStart })))
+        return null
     }
     if (!(await noteAccess(this.#context, access, notBefore, userId))) throw refused('blacklisted')
     // Where the presented token goes on, nothing has yet decided about it together with what was narrowed meanwhile.
@@ -130,11 +132,12 @@ export class JwtRefresher {
   /** The successor of a refresh token; with `blacklistAfterRotation` the one that counts, and the token has ended. */
   async #rotate(
     { claims, record: user, basis }: RenewableJwt,
+    familyStart: Date | undefined,
     address: string | null,
   ): Promise<JwtClaims | 'stale'> {
     const { options, payloads, store, clock } = this.#context
     const now = new Date(clock.nowMs())
-    const successor = this.#successorOf(claims, newJti(), now)
+    const successor = this.#successorOf(claims, newJti(), now, familyStart)
     if (!options.blacklistAfterRotation) return successor
     const record = payloads.recordOf(claims, user?.id)
     const { family: _, ...successorRecord } = payloads.recordOf(successor, user?.id)
@@ -148,7 +151,7 @@ export class JwtRefresher {
     if (outcome.kind === 'stale') return 'stale'
     if (outcome.kind === 'rotated') return successor
     if (outcome.kind === 'repeated') {
-      return this.#successorOf(claims, outcome.successorJti, outcome.issuedAt)
+      return this.#successorOf(claims, outcome.successorJti, outcome.issuedAt, familyStart)
     }
     if (outcome.kind === 'reused') await this.#tellReuse(record, address)
     throw refused('blacklisted')
@@ -160,12 +163,16 @@ export class JwtRefresher {
     emit({ kind: 'refresh_reused', userId, family, address })
   }
 
-  #successorOf(presented: JwtClaims, jti: string, issuedAt: Date): JwtClaims {
-    const { jtiClaim, refreshTtlSeconds } = this.#context.options
-    const { payloads } = this.#context
-    return payloads.inFamily(
-      presented,
-      payloads.renewed(presented, { [jtiClaim]: jti }, issuedAt, refreshTtlSeconds),
-    )
+  #successorOf(presented: JwtClaims, jti: string, issuedAt: Date, familyStart?: Date): JwtClaims {
+    const { options, payloads } = this.#context
+    const { jtiClaim, refreshTtlSeconds } = options
+    const renewed = payloads.renewed(presented, { [jtiClaim]: jti }, issuedAt, refreshTtlSeconds)
+    return payloads.withinFamily(renewed, familyStart)
+  }
+
+  async #familyStartOf(claims: JwtClaims): Promise<Date | undefined> {
+    const { options, payloads, store } = this.#context
+    if (options.refreshAbsoluteTtlSeconds === null) return undefined
+    return payloads.familyStartOf(claims, await store.jwts.familyStart(payloads.jtiOf(claims)))
   }
 }

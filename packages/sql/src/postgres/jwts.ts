@@ -10,7 +10,7 @@ import {
   type NewJwtRecord,
   type UserId,
 } from 'latchkey'
-import { msOf } from '../rows.js'
+import { familyStartOf, msOf } from '../rows.js'
 import type { Access } from './access.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
@@ -75,9 +75,10 @@ export function jwtStore(
     const end = live
       .set({ ended_at: msOf(now), successor_jti: successor.jti })
       .where('jti', '=', presented.jti)
-    const [ended] = await connection.query(end.returning(['jti', 'family']).compile(), runner)
+    const columns = ['jti', 'family', 'issued_at', 'family_started_at'] as const
+    const [ended] = await connection.query(end.returning(columns).compile(), runner)
     if (ended === undefined) return []
-    await insert([{ ...successor, family: ended.family }], runner)
+    await insert([{ ...successor, family: ended.family, familyStartedAt: familyStartOf(ended) }], runner)
     return [ended]
   }
   /** Everything of the user was revoked at this moment or after it. */
@@ -114,6 +115,14 @@ export function jwtStore(
       return result
     }),
     find: connection.method((jti) => find(jti)),
+    familyStart: connection.method(async (jti) => {
+      const query = kysely
+        .selectFrom('jwts')
+        .select(['issued_at', 'family_started_at'])
+        .where('jti', '=', jti)
+      const [row] = await connection.query(query.compile())
+      return row ? familyStartOf(row) : null
+    }),
     list: connection.method(async ({ userId }, { afterJti, limit } = {}) => {
       let query = kysely.selectFrom('jwts').selectAll().orderBy('jti')
       if (userId !== undefined) query = query.where('user_id', 'in', everySpelling(userId))

@@ -9,7 +9,7 @@ import type {
   NewJwtRecord,
   UserId,
 } from 'latchkey'
-import { jwtColumns, jwtOf, msOf, userIdColumn, userIdColumns } from '../rows.js'
+import { familyStartOf, jwtColumns, jwtOf, msOf, userIdColumn, userIdColumns } from '../rows.js'
 import type { JwtsTable, Schema } from '../schema.js'
 import type { Access } from './access.js'
 import type { Changes } from './changes.js'
@@ -46,9 +46,15 @@ export function jwtStore(
     )
     connection.run(kept.compile())
   }
+  const rowOf = (jti: string) =>
+    connection.query(kysely.selectFrom('jwts').selectAll().where('jti', '=', jti).compile())[0]
   const find = (jti: string) => {
-    const [row] = connection.query(kysely.selectFrom('jwts').selectAll().where('jti', '=', jti).compile())
+    const row = rowOf(jti)
     return row ? jwtOf(row) : null
+  }
+  const familyStart = (jti: string) => {
+    const row = rowOf(jti)
+    return row ? familyStartOf(row) : null
   }
   const isTrue = (sql: string, key: string, userId: UserId, moment: Date) => {
     const [row] = connection.all<{ revoked: number }>(sql, key, ...twoSpellings(userId), msOf(moment))
@@ -84,6 +90,7 @@ export function jwtStore(
       }),
     ),
     find: connection.method(find),
+    familyStart: connection.method(familyStart),
     list: connection.method(({ userId }, { afterJti, limit } = {}) => {
       let query = kysely.selectFrom('jwts').selectAll().orderBy('jti')
       if (userId !== undefined) query = query.where('user_id', 'in', userIdColumns(userId))
@@ -104,7 +111,7 @@ export function jwtStore(
         const { endedAt, successorJti, family } = record
         if (endedAt === null || successorJti === null) {
           ended = end(now, 'jti', [presented.jti], successor.jti)
-          insert({ ...successor, family })
+          insert({ ...successor, family, familyStartedAt: familyStart(presented.jti) ?? record.issuedAt })
           return { kind: 'rotated' }
         }
         if (now.getTime() - endedAt.getTime() < graceSeconds * 1000) {

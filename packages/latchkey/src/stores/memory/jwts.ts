@@ -15,10 +15,13 @@ import { methodsOf, publish, type Tables } from './tables.js'
 export function jwtStore(tables: Tables): JwtStore {
   const method = methodsOf(tables)
   const records = new Map<string, JwtRecord>()
+  /** By `jti`, where the token is not of the login itself. */
+  const familyStarts = new Map<string, Date>()
   /** By the canonical id of the user. */
   const notBefore = new Map<UserId, Date>()
   const insert = (record: NewJwtRecord) => {
     const known = records.get(record.jti)
+    if (!known && record.familyStartedAt) familyStarts.set(record.jti, new Date(record.familyStartedAt))
     const expiresAt = known && known.expiresAt > record.expiresAt ? known.expiresAt : record.expiresAt
     records.set(
       record.jti,
@@ -43,6 +46,10 @@ export function jwtStore(tables: Tables): JwtStore {
       return true
     }),
     find: method((jti) => copyOf(records.get(jti), copyJwt)),
+    familyStart: method((jti) => {
+      const start = familyStarts.get(jti) ?? records.get(jti)?.issuedAt
+      return start === undefined ? null : new Date(start)
+    }),
     list: method(({ userId }, { afterJti, limit = Number.POSITIVE_INFINITY } = {}) =>
       [...records.values()]
         .filter((record) => userId === undefined || isSameUserId(record.userId, userId))
@@ -63,7 +70,7 @@ export function jwtStore(tables: Tables): JwtStore {
       const { endedAt, successorJti, family } = record
       if (endedAt === null || successorJti === null) {
         end(record, now, successor.jti)
-        insert({ ...successor, family })
+        insert({ ...successor, family, familyStartedAt: familyStarts.get(record.jti) ?? record.issuedAt })
         return { kind: 'rotated' }
       }
       if (now.getTime() - endedAt.getTime() < graceSeconds * 1000) {
@@ -99,7 +106,10 @@ export function jwtStore(tables: Tables): JwtStore {
     }),
     deleteExpired: method((now) => {
       const expired = [...records.values()].filter((record) => record.expiresAt.getTime() < now.getTime())
-      for (const { jti } of expired) records.delete(jti)
+      for (const { jti } of expired) {
+        records.delete(jti)
+        familyStarts.delete(jti)
+      }
       return expired.length
     }),
   }

@@ -69,6 +69,19 @@ export function jwtsContract(promised: Promised): void {
     same((await store.jwts.state('x', 42)).notBefore, at(9))
   })
 
+  promised('the start of a family goes from successor to successor', async (store) => {
+    await store.jwts.insert([record('a', { issuedAt: at(-50) })])
+    await store.jwts.insert([record('x', { issuedAt: at(-10), familyStartedAt: at(-70) })])
+    same((await store.jwts.rotate(rotation('a', 'b', 1))).kind, 'rotated')
+    same((await store.jwts.rotate(rotation('b', 'c', 2))).kind, 'rotated')
+    same((await store.jwts.rotate(rotation('x', 'y', 3))).kind, 'rotated')
+    same((await store.jwts.rotate(rotation('foreign', 'z', 4))).kind, 'rotated')
+    for (const jti of ['a', 'b', 'c']) same(await store.jwts.familyStart(jti), at(-50))
+    for (const jti of ['x', 'y']) same(await store.jwts.familyStart(jti), at(-70))
+    for (const jti of ['foreign', 'z']) same(await store.jwts.familyStart(jti), at(0))
+    same(await store.jwts.familyStart('unknown'), null)
+  })
+
   promised('list is ordered by jti, takes a user, starts after afterJti and ends at limit', async (store) => {
     const mine = ['9', 'a', 'b', 'c'].map((jti) => record(jti))
     await store.jwts.insert([...mine].reverse())

@@ -44,6 +44,7 @@ const EVERY_METHOD: Readonly<Record<string, (store: Store) => Promise<unknown>>>
   'loginAddresses.deleteExpired': (store) => store.loginAddresses.deleteExpired(at(0)),
   'jwts.insert': (store) => store.jwts.insert([]),
   'jwts.find': (store) => store.jwts.find('x'),
+  'jwts.familyStart': (store) => store.jwts.familyStart('x'),
   'jwts.state': (store) => store.jwts.state('x', 1),
   'jwts.revokeUser': (store) => store.jwts.revokeUser(1, at(0)),
   'jwts.deleteExpired': (store) => store.jwts.deleteExpired(at(0)),

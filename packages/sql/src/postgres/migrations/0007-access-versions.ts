@@ -1,7 +1,12 @@
-/** Migration 0007 on PostgreSQL: how often the access of each user was narrowed. Never edited once released. */
+/**
+ * Migration 0007 on PostgreSQL: how often the access of each user was narrowed, and when each family of refresh tokens began.
+ * Never edited once released.
+ */
 
 export function up(schema: string): string {
   return `
+    ALTER TABLE jwts ADD COLUMN family_started_at bigint;
+
     -- The key is 'u' and the id as a text, so that 42 and '42' are one user. A row exists from the first reading on, so
     -- that there is one to lock.
     CREATE TABLE access_versions (
