@@ -55,6 +55,13 @@ export interface LatchkeyOptions {
   readonly maxBodyBytes?: number
   /** Failed logins per account and address, in DRF's rate syntax; null: any number. Default is `10/min`. */
   readonly loginRate?: string | null
+  /**
+   * Failed logins per account, over all addresses; null: any number. Default is `100/hour`, or null where `loginRate` is.
+   * The last 10 addresses of a user's successful logins, of the last 90 days, are exempt.
+   */
+  readonly loginAccountRate?: string | null
+  /** Failed logins per address, over all accounts; null: any number. Default is `100/hour`, or null where `loginRate` is. */
+  readonly loginAddressRate?: string | null
   /** Addresses and ranges whose `X-Forwarded-For` is believed. Default is none. */
   readonly trustedProxies?: readonly string[]
   /** Signing key and settings of JWTs: what `jwtAuthentication` and the `/api/token/` endpoints need. */
@@ -99,6 +106,8 @@ export const LATCHKEY_RULES: Rules<LatchkeyOptions> = Object.freeze({
   throttleFlushSeconds: numberRule(0),
   counters: having('what counts, such as redisCounters(client)', 'hit'),
   loginRate: orNull(TEXT),
+  loginAccountRate: orNull(TEXT),
+  loginAddressRate: orNull(TEXT),
   trustedProxies: TEXTS,
   jwt: OPTIONS,
   policies: listOf('policies, such as knox().policy', OPTIONS.holds),

@@ -2,7 +2,7 @@
  * Seals what must be shown again: AES-256-GCM under the newest of several secrets, each with a key id, so that secrets
  * rotate. The token service seals and reveals; nothing else holds a key.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { LatchkeyError } from '../errors.js'
 
 /** The server's secret, newest first; a function is asked again when a record names a key that is not known yet. */
@@ -20,6 +20,7 @@ const HEADER_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES
 interface SealingKey {
   readonly id: string
   readonly key: Uint8Array
+  readonly macKey: Uint8Array
 }
 
 export class Keyring {
@@ -93,6 +94,16 @@ export class Keyring {
     return keyIdOf(Buffer.from(sealed)) === this.#newest().id
   }
 
+  /**
+   * HMAC-SHA-256 of a text under a key for this purpose, one of each secret, newest first. What is stored is the first;
+   * what is looked up may be any. A live source is asked first, as in `seal`.
+   */
+  macs(purpose: string, text: string): readonly Uint8Array[] {
+    if (this.#isLive) this.#refresh()
+    const input = JSON.stringify([purpose, text])
+    return this.#keys.map(({ macKey }) => new Uint8Array(createHmac('sha256', macKey).update(input).digest()))
+  }
+
   #newest(): SealingKey {
     const [newest] = this.#keys
     if (newest === undefined) throw new TypeError('secret: there is none')
@@ -128,6 +139,7 @@ export class Keyring {
       return {
         id: derive(secret, 'latchkey key id', KEY_ID_BYTES).toString('hex'),
         key: derive(secret, 'latchkey seal', 32),
+        macKey: derive(secret, 'latchkey mac', 32),
       }
     })
   }

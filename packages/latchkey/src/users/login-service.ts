@@ -2,13 +2,13 @@
  * Username and password in, user out: the one place where a password is checked. Login endpoints and Basic
  * authentication call it; it counts guesses, does the same work for everybody, and upgrades old hashes.
  */
-import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
 import type { EmitEvent } from '../events.js'
-import type { User } from '../identity.js'
-import type { Passwords } from '../passwords/passwords.js'
-import { type Rate, throttledError } from '../rates.js'
-import type { CounterStore, UserSource } from '../stores/store.js'
+import type { User, UserId } from '../identity.js'
+import type { PasswordCheck, Passwords } from '../passwords/passwords.js'
+import type { CounterStore, LoginAddressStore, UserRecord, UserSource } from '../stores/store.js'
+import { KnownAddresses } from './known-addresses.js'
+import { type CountedAttempt, LoginLimits, type LoginRates } from './login-limits.js'
 import { toUser } from './user.js'
 
 export interface LoginServiceOptions {
@@ -16,8 +16,13 @@ export interface LoginServiceOptions {
   readonly passwords: Passwords
   readonly counters: CounterStore
   readonly clock: Clock
-  /** Failed logins allowed per account and address; null: any number. */
-  readonly rate: Rate | null
+  /** Failed logins that are allowed; null: any number. */
+  readonly rates: LoginRates
+  readonly loginAddresses: LoginAddressStore
+  /** Keyed hashes of a text, one under each of the server's secrets, newest first. */
+  readonly macs: (text: string) => readonly Uint8Array[]
+  /** False: the source may find one user by several names, since it ignores case, width or accents. */
+  readonly exactUsernames: boolean
   readonly emit?: EmitEvent
 }
 
@@ -45,48 +50,44 @@ export interface LoginToken<Hint = string | null> {
 export class LoginService {
   readonly #options: LoginServiceOptions
   readonly #emit: EmitEvent
+  readonly #addresses: KnownAddresses
+  readonly #limits: LoginLimits
 
   constructor(options: LoginServiceOptions) {
+    const { counters, clock, rates, loginAddresses, macs, exactUsernames } = options
     this.#options = options
+    this.#addresses = new KnownAddresses({ store: loginAddresses, clock, macs })
+    this.#limits = new LoginLimits({
+      rates,
+      counters,
+      clock,
+      knownAddresses: this.#addresses,
+      exactUsernames,
+    })
     this.#emit = options.emit ?? (() => undefined)
   }
 
   /**
    * The active user with this username and password, or null. Unknown user, wrong password, unusable password and
-   * inactive user cost the same hash work and give the same answer.
+   * inactive user cost the same hash work and the same operations of the counters, and give the same answer.
    *
    * A guess is counted right before its password is checked, atomically, and forgotten when it was right: parallel
-   * logins with the right password never throttle each other, and no wave of parallel guesses gets in more than the
-   * rate allows. Throws `throttled`, `busy` when too many wait for the hash queue, `store_unavailable`.
+   * logins with the right password never throttle each other, and no number of parallel guesses gets in more than the
+   * rates allow. Throws `throttled`, `busy` when too many wait for the hash queue, `store_unavailable`, `internal_error`
+   * for a record of the app's own users that is not complete.
    */
   async login(credentials: Credentials, options: LoginOptions = {}): Promise<User | null> {
-    const { users, passwords, counters, clock } = this.#options
+    const { users, clock } = this.#options
     const { username, password, address } = credentials
-    const rate = options.throttle === false ? null : this.#options.rate
-    const key = counterKey(credentials)
-    if (rate !== null) refuseOver(await counters.peek(key, rate, clock.nowMs()))
-    const beforeCheck = async () => {
-      if (rate !== null) refuseOver(await counters.hit(key, rate, clock.nowMs()))
-    }
-
-    const record = isStorable(username) ? await users.findByUsername(username) : null
-    if (record === null) {
-      await passwords.verifyDecoy(password, { beforeCheck })
+    const record = await this.#find(username)
+    const attempt = options.throttle === false ? null : this.#limits.attempt({ username, address, record })
+    await attempt?.peek()
+    const { ok, upgraded } = await this.#check(password, record, attempt)
+    if (!ok || record === null) {
       this.#emit({ kind: 'user_login_failed', username, address })
       return null
     }
-    // Still in the slot: so there are never more right passwords counted at a time than the queue has slots.
-    const afterMatch = async () => {
-      if (rate !== null && record.isActive) await counters.clear(key)
-    }
-    const { ok, upgraded } = await passwords.verify(password, record.passwordHash, {
-      beforeCheck,
-      afterMatch,
-    })
-    if (!ok || !record.isActive) {
-      this.#emit({ kind: 'user_login_failed', username, address })
-      return null
-    }
+    await this.#noteAddress(record.id, address)
 
     const lastLogin = options.updateLastLogin ? new Date(clock.nowMs()) : undefined
     if (lastLogin !== undefined || upgraded !== undefined) {
@@ -96,6 +97,11 @@ export class LoginService {
       })
     }
     return toUser({ ...record, lastLogin: lastLogin ?? record.lastLogin })
+  }
+
+  /** Removes what is too old of the addresses of logins; returns how many. Throws `store_unavailable`. */
+  deleteExpiredAddresses(): Promise<number> {
+    return this.#addresses.deleteExpired()
   }
 
   /** After a login that gave out a token: writes `lastLogin` and tells `user_logged_in`. Throws `store_unavailable`. */
@@ -109,15 +115,34 @@ export class LoginService {
   noteLogout(user: User, { policy, hint }: LoginToken, address: string): void {
     this.#emit({ kind: 'user_logged_out', user, policy, hint, address })
   }
-}
 
-/** Hashed: usernames are of any length, and what was typed into a username field may be a password. */
-function counterKey({ username, address }: Credentials): string {
-  return `login:${hash('sha256', JSON.stringify([username, address]), 'base64url')}`
-}
+  async #find(username: string): Promise<UserRecord | null> {
+    return isStorable(username) ? this.#options.users.findByUsername(username) : null
+  }
 
-function refuseOver({ allowed, waitSeconds }: { allowed: boolean; waitSeconds: number }): void {
-  if (!allowed) throw throttledError(waitSeconds)
+  /** Counts the guess, checks it, and forgets it when it was right: all in one slot of the hash queue. */
+  #check(
+    password: string,
+    record: UserRecord | null,
+    attempt: CountedAttempt | null,
+  ): Promise<PasswordCheck> {
+    const { passwords, users } = this.#options
+    // Still in the slot: so there are never more right passwords counted at a time than the queue has slots.
+    const options = {
+      beforeCheck: () => attempt?.count(),
+      afterMatch: () => attempt?.forget(),
+      refuse: record?.isActive === false,
+      samples: () => users.samplePasswordHashes?.(),
+    }
+    return record === null
+      ? passwords.verifyDecoy(password, options)
+      : passwords.verify(password, record.passwordHash, options)
+  }
+
+  /** Where no limit per account can be exempted from, nothing is stored. */
+  async #noteAddress(id: UserId, address: string): Promise<void> {
+    if (this.#options.rates.account !== null) await this.#addresses.note(id, address)
+  }
 }
 
 /** NUL and lone surrogates are in no username, and some databases fail on them. */
