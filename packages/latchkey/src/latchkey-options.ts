@@ -56,6 +56,13 @@ export interface LatchkeyOptions {
   /** Failed logins per account and address, in DRF's rate syntax; null: any number. Default is `10/min`. */
   readonly loginRate?: string | null
   /**
+   * Failed logins per account, over all addresses; null: any number. Default is `100/hour`, or null where `loginRate` is.
+   * The last 10 addresses of a user's successful logins, of the last 90 days, are exempt.
+   */
+  readonly loginAccountRate?: string | null
+  /** Failed logins per address, over all accounts; null: any number. Default is `100/hour`, or null where `loginRate` is. */
+  readonly loginAddressRate?: string | null
+  /**
    * The proxies whose `X-Forwarded-For` is believed: addresses, ranges, and `unix` for one that connects to a Unix
    * socket. Default is none: behind a proxy all callers then count as one address, and `onError` gets a warning.
    */
@@ -105,6 +112,8 @@ export const LATCHKEY_RULES: Rules<LatchkeyOptions> = Object.freeze({
   throttleFlushSeconds: numberRule(0),
   counters: having('what counts, such as redisCounters(client)', 'hit'),
   loginRate: orNull(TEXT),
+  loginAccountRate: orNull(TEXT),
+  loginAddressRate: orNull(TEXT),
   trustedProxies: TEXTS,
   jwt: OPTIONS,
   policies: listOf('policies, such as knox().policy', OPTIONS.holds),

@@ -28,6 +28,7 @@ import type { Store } from './stores/store.js'
 import { checkedCounters } from './throttles/checked-counters.js'
 import { ThrottleCounters } from './throttles/throttle-counters.js'
 import { TokenService } from './tokens/token-service.js'
+import type { LoginRates } from './users/login-limits.js'
 import { LoginService } from './users/login-service.js'
 import { checkedUserSource } from './users/user-record.js'
 import { UserService } from './users/user-service.js'
@@ -124,7 +125,10 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
       counters,
       access: store.access,
       clock,
-      rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
+      rates: loginRates(options),
+      loginAddresses: store.loginAddresses,
+      macs: (text) => keyring.macs('login address', text),
+      exactUsernames: !hasOwnUsers,
       emit,
     }),
     sessions: new SessionService({ ...options.sessions, store, users: userSource, clock }),
@@ -201,6 +205,16 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
       await store.close()
     },
   })
+}
+
+/** Who switches off the limit per account and address has none, unless another one is named. */
+function loginRates({ loginRate, loginAccountRate, loginAddressRate }: LatchkeyOptions): LoginRates {
+  const others = loginRate === null ? null : '100/hour'
+  return {
+    pair: parseRate(loginRate === undefined ? '10/min' : loginRate, 'loginRate'),
+    account: parseRate(loginAccountRate === undefined ? others : loginAccountRate, 'loginAccountRate'),
+    address: parseRate(loginAddressRate === undefined ? others : loginAddressRate, 'loginAddressRate'),
+  }
 }
 
 /** Hashes in a table of the app's own may be read by other programs too, so they are rewritten only when asked. */

@@ -142,6 +142,7 @@ export async function emptySchema({ url }: PostgresServer, schema: string): Prom
     'token_uses',
     'tokens',
     'sessions',
+    'login_addresses',
     'users',
     'counter_events',
     'jwts',

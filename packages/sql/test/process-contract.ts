@@ -149,6 +149,8 @@ export function testProcesses(name: string, { newPlace, isMigrated, open, check 
               '0004-signing-keys',
               '0005-counter-counts',
               '0006-sealing-keys',
+              '0007-access-versions',
+              '0008-login-addresses',
             ],
           ])
           const store = open(place, { migrate: false })

@@ -2,7 +2,7 @@
  * Seals what must be shown again: AES-256-GCM under the newest of several secrets, each with a key id, so that secrets
  * rotate. `sealing/sealer.ts` seals and opens for the services; nothing else holds a key.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { LatchkeyError } from '../errors.js'
 import {
   additionalData,
@@ -38,6 +38,7 @@ interface SealingKey {
   readonly key: Uint8Array
   /** Null: this secret is newer than format 1. */
   readonly oldKey: Uint8Array | null
+  readonly macKey: Uint8Array
 }
 
 export class Keyring {
@@ -128,6 +129,16 @@ export class Keyring {
     return keyIdOf(Buffer.from(sealed)) === this.#newest().id
   }
 
+  /**
+   * HMAC-SHA-256 of a text under a key for this purpose, one of each secret, newest first. What is stored is the first;
+   * what is looked up may be any. A live source is asked first, as in `seal`.
+   */
+  macs(purpose: string, text: string): readonly Uint8Array[] {
+    this.refresh()
+    const input = JSON.stringify([purpose, text])
+    return this.#keys.map(({ macKey }) => new Uint8Array(createHmac('sha256', macKey).update(input).digest()))
+  }
+
   #newest(): SealingKey {
     const [newest] = this.#keys
     if (newest === undefined) throw new TypeError('secret: there is none')
@@ -164,6 +175,7 @@ export class Keyring {
         id: derive(secret, 'latchkey key id', KEY_ID_BYTES).toString('hex'),
         key: derive(secret, 'latchkey sealed record', 32),
         oldKey: secret.startsWith(SECRET_PREFIX) ? null : derive(secret, 'latchkey seal', 32),
+        macKey: derive(secret, 'latchkey mac', 32),
       }
     })
   }

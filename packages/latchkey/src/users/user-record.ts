@@ -59,6 +59,10 @@ export function checkedUserSource(source: UserSource): UserSource {
   return Object.freeze({
     findById: (id: UserId) => look('findById', () => source.findById(id)),
     findByUsername: (username: string) => look('findByUsername', () => source.findByUsername(username)),
+    ...(typeof source.samplePasswordHashes === 'function' && {
+      samplePasswordHashes: async () =>
+        checkedSamples(await answered('samplePasswordHashes', () => source.samplePasswordHashes?.())),
+    }),
     ...(typeof source.recordLogin === 'function' && {
       recordLogin: async (...change: Parameters<NonNullable<UserSource['recordLogin']>>) => {
         await answered('recordLogin', () => source.recordLogin?.(...change))
@@ -100,6 +104,11 @@ export function checkedUserRecord(value: unknown, origin: string): UserRecord | 
     passwordHash: read('passwordHash'),
     passwordVersion: read('passwordVersion'),
   })
+}
+
+function checkedSamples(value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return [...value]
+  throw refused('users.samplePasswordHashes must return an array of strings')
 }
 
 /** The value of a field, own or of the record's class; what is only a member of every object is not a field. */

@@ -232,11 +232,21 @@ export async function requireMigrated(store: SqlStore): Promise<void> {
 
 /** What the settings say to `createLatchkey`. */
 export function optionsOf({ values, config }: LoadedSettings) {
-  const { loginRate, trustedProxies, maxBodyBytes, cacheEntries, sessionTtlSeconds } = values
+  const {
+    loginRate,
+    loginAccountRate,
+    loginAddressRate,
+    trustedProxies,
+    maxBodyBytes,
+    cacheEntries,
+    sessionTtlSeconds,
+  } = values
   const { passwordHashConcurrency: concurrency, browsableApi } = values
   const { authentication, permissions, throttles, jwt, policies, onEvent, exceptionHandler } = config
   return {
     loginRate,
+    loginAccountRate,
+    loginAddressRate,
     trustedProxies,
     maxBodyBytes,
     cacheEntries,

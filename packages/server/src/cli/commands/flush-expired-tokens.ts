@@ -6,7 +6,9 @@ import { loadSettings, withSettings } from '../session.js'
 
 export function flushExpiredTokensCommand(io: Io): Command {
   const command = new Command('flushexpiredtokens')
-    .description('remove expired tokens, sessions and what is remembered of expired JWTs')
+    .description(
+      'remove expired tokens, sessions and what is remembered of expired JWTs',
+    )
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const settings = await loadSettings(io, command)
@@ -14,6 +16,7 @@ export function flushExpiredTokensCommand(io: Io): Command {
         const removed = {
           tokens: await latchkey.tokens.deleteExpired(),
           sessions: await latchkey.sessions.deleteExpired(),
+          loginAddresses: await latchkey.login.deleteExpiredAddresses(),
           // Also where this command has no signing key: records need none.
           jwts: await store.jwts.deleteExpired(new Date(latchkey.clock.nowMs())),
         }
