@@ -2,7 +2,8 @@
 import { tokenAuthentication } from './authenticators/token.js'
 import { trustedProxies } from './client-address.js'
 import { systemClock } from './clock.js'
-import { Keyring } from './crypto/keyring.js'
+import { Keyring, type SecretSource } from './crypto/keyring.js'
+import { secretWeakness } from './crypto/secret-weakness.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
 import { isLatchkeyError } from './errors.js'
 import { eventEmitter } from './events.js'
@@ -87,6 +88,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   const emit = eventEmitter(options.onEvent, (error, { kind }) =>
     onError(error, { method: 'EVENT', path: kind }),
   )
+  warnOfWeakSecret(options.secret)
   const keyring = new Keyring(options.secret)
   const signingKeys = new SigningKeys({ store, keyring, clock, ...(options.jwt && { jwt: options.jwt }) })
   const services: Services = Object.freeze({
@@ -205,6 +207,20 @@ function renderersOf(
   const [first, ...rest] = own ?? defaults.renderers
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return [first, ...rest]
+}
+
+/** In production only: tests and examples may have secrets that can be read. A source that is asked later is not. */
+function warnOfWeakSecret(source: SecretSource): void {
+  if (process.env.NODE_ENV !== 'production' || typeof source === 'function') return
+  const weakness = [source]
+    .flat()
+    .map(secretWeakness)
+    .find((one) => one !== null)
+  if (weakness === undefined) return
+  process.emitWarning(`createLatchkey: the secret can be guessed: ${weakness}`, {
+    code: 'LATCHKEY_WEAK_SECRET',
+    detail: 'Take 32 random bytes, for example what `latchkey secret generate` prints.',
+  })
 }
 
 /** One line for the log: the path, and the internal detail; never headers, bodies or secrets. */
