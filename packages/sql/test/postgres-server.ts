@@ -180,6 +180,14 @@ function runTool(tool: string, args: readonly string[]): void {
   execFileSync(join(folder, tool), args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', ...asPostgres })
 }
 
+/** The text of `pg_dump` for one schema. */
+export function dumpSchema({ url }: PostgresServer, schema: string): string {
+  const folder = findBinaries()
+  if (folder === null) throw new Error('PostgreSQL is not installed')
+  const args = ['--schema', schema, '--dbname', url]
+  return execFileSync(join(folder, 'pg_dump'), args, { encoding: 'utf8', maxBuffer: 2 ** 30 })
+}
+
 function newServerFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
   if (asPostgres.uid !== undefined) chownSync(folder, asPostgres.uid, asPostgres.gid)

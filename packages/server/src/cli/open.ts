@@ -50,7 +50,8 @@ export function defaultSecretFile({ values: { database } }: LoadedSettings): str
 export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
   const { secret, secretFile, environment } = settings.values
   const isProduction = environment === 'production'
-  if (secret !== undefined) return { source: secret, file: undefined, isDevelopment: false }
+  // As a function: what is weak about it is said by `check` and `serve`, and not by the library as well.
+  if (secret !== undefined) return { source: () => secret, file: undefined, isDevelopment: false }
   if (isProduction && secretFile === undefined) {
     const advice = 'set it (`latchkey secret generate` prints one), or LATCHKEY_SECRET_FILE'
     throw new SettingsError('LATCHKEY_SECRET', `is missing, and production makes none up: ${advice}`)

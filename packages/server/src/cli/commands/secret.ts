@@ -37,11 +37,7 @@ function rotateCommand(io: Io): Command {
     .addHelpText('after', ROTATE_HELP)
     .action(async (flags: RotateFlags) => {
       const settings = await loadSettings(io, command)
-      const file = await withLatchkey(io, settings, async ({ latchkey, secret }) => {
-        // Before anything changes: with a secret of another store nothing can be sealed anew.
-        if (!(await latchkey.sealing.state()).maySeal) throw await foreignSecret(latchkey)
-        return secret.file
-      })
+      const file = await withLatchkey(io, settings, async ({ secret }) => secret.file)
       if (file === undefined) await rotateVariable(io, settings, flags)
       else await changeSecretFile(file, (write) => rotateFile(io, settings, flags, { file, write }))
     })
@@ -86,6 +82,7 @@ async function rotateVariable(io: Io, settings: LoadedSettings, flags: RotateFla
   if (flags.dropOld) {
     throw new CommandError('--drop-old changes a secret file: LATCHKEY_SECRET is yours to change')
   }
+  await withLatchkey(io, settings, refuseForeign)
   await resealAndErase(io, settings, flags)
   if ((settings.values.secret ?? []).length < 2) {
     note(
@@ -102,6 +99,7 @@ interface SecretFile {
 }
 
 async function rotateFile(io: Io, settings: LoadedSettings, flags: RotateFlags, { file, write }: SecretFile) {
+  await withLatchkey(io, settings, refuseForeign)
   if (flags.new) {
     write([newSecret(), ...readSecretFile(file)])
     note(io, `Put a new secret in front of ${file}.`)
@@ -174,9 +172,11 @@ async function erase(io: Io, settings: LoadedSettings, { store }: Opened, { vacu
   else note(io, `Rewrote the database file: ${counted(freePages, 'free page')} erased, WAL emptied.`)
 }
 
-async function foreignSecret(latchkey: Opened['latchkey']): Promise<CommandError> {
+/** Before anything changes: with a secret of another store nothing can be sealed anew. */
+async function refuseForeign({ latchkey }: Opened): Promise<void> {
+  if ((await latchkey.sealing.state()).maySeal) return
   const trouble = await sealingTrouble(latchkey)
-  return new CommandError(
+  throw new CommandError(
     `${trouble}: add the secret of the store, or run \`latchkey secret adopt\` if it is lost`,
   )
 }
