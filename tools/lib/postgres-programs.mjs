@@ -21,10 +21,17 @@ export function findPostgresPrograms() {
  * Runs one of them to its end.
  * @param {string} program
  * @param {readonly string[]} args
+ * @returns {string} what it wrote to stdout
  * @throws Error with what it wrote to stderr, or where PostgreSQL is not installed
  */
 export function runPostgresProgram(program, args) {
   const folder = findPostgresPrograms()
   if (folder === null) throw new Error('PostgreSQL is not installed')
-  execFileSync(join(folder, program), args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', ...serviceUser })
+  return execFileSync(join(folder, program), args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
+    cwd: '/',
+    ...serviceUser,
+  })
 }

@@ -25,6 +25,7 @@ export type { Broadcast } from './broadcast/broadcast.js'
 export { type Clock, systemClock } from './clock.js'
 export { Keyring, MIN_SECRET_LENGTH, SECRET_PREFIX, type SecretSource } from './crypto/keyring.js'
 export type { SealedRecord, SealedSigningKey, SealedToken } from './crypto/sealed-record.js'
+export { secretWeakness } from './crypto/secret-weakness.js'
 export { type JwksOptions, jwks } from './endpoints/jwks.js'
 export {
   type JwtCookieMode,

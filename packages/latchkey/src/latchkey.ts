@@ -3,7 +3,8 @@ import { composeAuthenticators } from './authenticators/compose.js'
 import { tokenAuthentication } from './authenticators/token.js'
 import { trustedProxies } from './client-address.js'
 import { checkedClock, systemClock } from './clock.js'
-import { Keyring } from './crypto/keyring.js'
+import { Keyring, type SecretSource } from './crypto/keyring.js'
+import { secretWeakness } from './crypto/secret-weakness.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
 import { isLatchkeyError, stackOf } from './errors.js'
 import { eventEmitter } from './events.js'
@@ -103,6 +104,7 @@ export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
   const emit = eventEmitter(options.onEvent, (error, { kind }) =>
     onError(error, { method: 'EVENT', path: kind }),
   )
+  warnOfWeakSecret(options.secret)
   const keyring = new Keyring(options.secret)
   const signingKeys = new SigningKeys({ store, keyring, clock, ...(options.jwt && { jwt: options.jwt }) })
   const services: Services = Object.freeze({
@@ -258,6 +260,20 @@ function renderersOf(
   const [first, ...rest] = own ?? defaults.renderers
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return [first, ...rest]
+}
+
+/** In production only: tests and examples may have secrets that can be read. A source that is asked later is not. */
+function warnOfWeakSecret(source: SecretSource): void {
+  if (process.env.NODE_ENV !== 'production' || typeof source === 'function') return
+  const weakness = [source]
+    .flat()
+    .map(secretWeakness)
+    .find((one) => one !== null)
+  if (weakness === undefined) return
+  process.emitWarning(`createLatchkey: the secret can be guessed: ${weakness}`, {
+    code: 'LATCHKEY_WEAK_SECRET',
+    detail: 'Take 32 random bytes, for example what `latchkey secret generate` prints.',
+  })
 }
 
 /** One entry for the log: the path, and the internal detail; never headers, bodies or secrets. */

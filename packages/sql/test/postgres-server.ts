@@ -180,6 +180,11 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** The text of `pg_dump` for one schema. */
+export function dumpSchema({ url }: PostgresServer, schema: string): string {
+  return runPostgresProgram('pg_dump', ['--schema', schema, '--dbname', url])
+}
+
 function newServerFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
   giveToServiceUser(folder)

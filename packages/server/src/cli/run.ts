@@ -11,6 +11,7 @@ import { jwtCommand } from './commands/jwt.js'
 import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
 import { partitionCommand } from './commands/partition.js'
+import { runCommand } from './commands/run.js'
 import { secretCommand } from './commands/secret.js'
 import { serveCommand } from './commands/serve.js'
 import { settingsCommand } from './commands/settings.js'
@@ -58,6 +59,7 @@ function program(io: Io): Command {
   root.addCommand(secretCommand(io))
   root.addCommand(keysCommand(io))
   root.addCommand(serveCommand(io))
+  root.addCommand(runCommand(io))
   root.commandsGroup('Database:')
   root.addCommand(migrateCommand(io))
   root.addCommand(showMigrationsCommand(io))

@@ -1,5 +1,6 @@
 /** `postgres(url)`: every store on one PostgreSQL database, which any number of nodes may share. */
 import type { Broadcast, Store } from 'latchkey'
+import type { EraseResult } from '../erase.js'
 import { listed } from '../migrations/state.js'
 import { Access, accessStore } from './access.js'
 import { Changes, type ChangesOptions, type LaggingChangeFeed } from './changes.js'
@@ -73,6 +74,12 @@ export interface PostgresStore extends Store {
    * @throws TypeError for a wrong number
    */
   partitionTokens(options: PartitionOptions): Promise<PartitionResult>
+  /**
+   * Rewrites the tables that hold sealed bytes and hashes (`VACUUM (FULL)`), so that no row that was deleted or replaced
+   * is left in their files. Each is locked meanwhile. The server's WAL, its archive, replicas and backups keep what they
+   * have.
+   */
+  eraseReplaced(): Promise<EraseResult>
   /** All migrations in their order; `appliedAt` is null for a pending one. */
   migrations(): Promise<ReadonlyArray<{ readonly name: string; readonly appliedAt: Date | null }>>
 }
@@ -120,6 +127,7 @@ export function storeOn(
     changes,
     migrate: () => connection.migrate(),
     partitionTokens: async ({ partitions }) => connection.partitionTokens(checkedPartitions(partitions)),
+    eraseReplaced: connection.eraseReplaced,
     migrations: async () => listed(await connection.migrationState()),
     async close() {
       await connection.close()

@@ -187,6 +187,8 @@ function open(path: string, options: ConnectionOptions): Database {
     // Another program's file is left as it is until it is asked to hold our tables, too.
     if (!inMemory && !isForeign(database)) enterWal(database, path, options.busyTimeoutMs)
     database.pragma(`synchronous = ${options.synchronous}`)
+    // What is deleted or replaced is overwritten: a seal under an old secret must not stay in the file.
+    database.pragma('secure_delete = on')
     database.pragma(`foreign_keys = ${options.externalUsers ? 'off' : 'on'}`)
     return database
   } catch (error) {

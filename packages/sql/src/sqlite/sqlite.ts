@@ -1,12 +1,14 @@
 /** `sqlite(path)`: every store on one SQLite file, which any number of processes may share. */
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { Store } from 'latchkey'
+import type { EraseResult } from '../erase.js'
 import { listed } from '../migrations/state.js'
 import type { Schema } from '../schema.js'
 import { Access, accessStore } from './access.js'
 import { Changes } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
+import { erase } from './erase.js'
 import { jwtStore } from './jwts.js'
 import { keyStore } from './keys.js'
 import { loginAddressStore } from './login-addresses.js'
@@ -39,6 +41,11 @@ export interface SqliteStore extends Store {
   readonly statementCount: number
   /** Applies pending migrations, all or nothing; returns the names of those it applied. */
   migrate(): Promise<readonly string[]>
+  /**
+   * Rewrites the file, so that nothing is left in it or in its WAL that was deleted or replaced, by this version or an
+   * earlier one. Writers wait meanwhile; readers do not.
+   */
+  eraseReplaced(): Promise<EraseResult>
   /** All migrations in their order; `appliedAt` is null for a pending one. */
   migrations(): Promise<ReadonlyArray<{ readonly name: string; readonly appliedAt: Date | null }>>
 }
@@ -76,6 +83,7 @@ export function storeOn(connection: Connection): SqliteStore {
     access: accessStore(connection, access, changes),
     changes,
     migrate: () => connection.migrate(),
+    eraseReplaced: connection.method(() => erase(connection)),
     async migrations() {
       return listed(connection.attempt(() => migrationState(connection.database)))
     },
