@@ -5,6 +5,7 @@ import * as jwts from './0002-jwts.js'
 import * as personalTokens from './0003-personal-tokens.js'
 import * as signingKeys from './0004-signing-keys.js'
 import * as counterCounts from './0005-counter-counts.js'
+import * as triggerSettings from './0009-trigger-settings.js'
 
 export const MIGRATIONS = {
   '0001-initial': initial,
@@ -12,4 +13,5 @@ export const MIGRATIONS = {
   '0003-personal-tokens': personalTokens,
   '0004-signing-keys': signingKeys,
   '0005-counter-counts': counterCounts,
+  '0009-trigger-settings': triggerSettings,
 } satisfies Readonly<Record<string, Migration>>

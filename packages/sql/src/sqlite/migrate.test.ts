@@ -3,7 +3,14 @@ import { insertUser, newPath, newUser } from '../../test/samples.js'
 import { Database } from './driver.js'
 import { sqlite } from './sqlite.js'
 
-const ALL = ['0001-initial', '0002-jwts', '0003-personal-tokens', '0004-signing-keys', '0005-counter-counts']
+const ALL = [
+  '0001-initial',
+  '0002-jwts',
+  '0003-personal-tokens',
+  '0004-signing-keys',
+  '0005-counter-counts',
+  '0009-trigger-settings',
+]
 const UNMIGRATED = { code: 'store_unavailable', detail: expect.stringContaining('run `latchkey migrate`') }
 
 describe('migrations', () => {
@@ -15,6 +22,7 @@ describe('migrations', () => {
       { name: '0003-personal-tokens', appliedAt: null },
       { name: '0004-signing-keys', appliedAt: null },
       { name: '0005-counter-counts', appliedAt: null },
+      { name: '0009-trigger-settings', appliedAt: null },
     ])
     await Promise.all([insertUser(store, 'a'), insertUser(store, 'b')])
     expect(await store.migrations()).toEqual([
@@ -23,6 +31,7 @@ describe('migrations', () => {
       { name: '0003-personal-tokens', appliedAt: expect.any(Date) },
       { name: '0004-signing-keys', appliedAt: expect.any(Date) },
       { name: '0005-counter-counts', appliedAt: expect.any(Date) },
+      { name: '0009-trigger-settings', appliedAt: expect.any(Date) },
     ])
     await store.close()
   })
