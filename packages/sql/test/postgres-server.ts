@@ -120,7 +120,7 @@ afterAll(async () => {
 })
 
 /** Empties the tables of a schema and lets ids begin again: in a fifth of the time that a new schema takes. */
-export async function emptySchema({ url }: PostgresServer, schema: string): Promise<void> {
+export async function emptySchema({ url }: Pick<PostgresServer, 'url'>, schema: string): Promise<void> {
   const tables = [
     'token_uses',
     'tokens',
@@ -151,7 +151,8 @@ export async function query<Row extends object>(
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether a server answers at an address. */
+export async function answers(url: string): Promise<boolean> {
   try {
     await query(url, 'SELECT 1')
     return true
@@ -170,8 +171,8 @@ function findBinaries(): string | null {
   return folders.find((folder) => TOOLS.every((tool) => existsSync(join(folder, tool)))) ?? null
 }
 
-/** PostgreSQL does not run as root. */
-const asPostgres = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
+/** For `spawn`: PostgreSQL and PgBouncer do not run as root. */
+export const asPostgres = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 function runTool(tool: string, args: readonly string[]): void {
   const folder = findBinaries()

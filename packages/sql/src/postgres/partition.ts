@@ -49,6 +49,8 @@ export async function partitionTokens(
 function lockText(schema: string): string {
   return `
     SET LOCAL search_path TO "${schema}";
+    -- The catalogue's texts are read as it writes them by default.
+    SET LOCAL quote_all_identifiers = off;
     SET LOCAL lock_timeout = ${PATIENCE_MS};
     SET LOCAL idle_in_transaction_session_timeout = ${PATIENCE_MS};
     -- So that a caller who is gone is noticed during a long statement; since version 14.
@@ -118,12 +120,15 @@ function swapText(found: TokensFound): string {
  */
 async function vacuum(database: Database, schema: string): Promise<void> {
   const { transactionPooler } = database.options
-  await database
-    .use(async (client) => {
-      // Behind a pooler nothing bounds a statement, and nothing may be set that the next one finds.
-      if (!transactionPooler) await database.runOn(client, { sql: 'SET statement_timeout = 0' })
-      await database.runOn(client, { sql: `VACUUM (ANALYZE) "${schema}".tokens` }, TIMEOUT_MS)
-      if (!transactionPooler) await database.runOn(client, { sql: 'RESET statement_timeout' })
-    })
-    .catch(() => undefined)
+  const client = await database.acquire().catch(() => null)
+  try {
+    if (client === null) return
+    // Behind a pooler nothing may be set that another client finds.
+    if (!transactionPooler) await database.send(client, { sql: 'SET statement_timeout = 0' })
+    await database.send(client, { sql: `VACUUM (ANALYZE) "${schema}".tokens` }, TIMEOUT_MS)
+  } catch {
+    // See above.
+  } finally {
+    client?.release(true)
+  }
 }
