@@ -24,8 +24,15 @@ interface SessionSetting {
   readonly name: string
   /** The expression that reads it; default: its current value. */
   readonly sql?: string
-  /** The value that it needs, as SQL; null: the present value does no harm. */
-  needed(value: string, bounds: SessionBounds): string | null
+  /** The value that it needs, as SQL. */
+  readonly needed: string | ((bounds: SessionBounds) => string)
+  /** Whether a value can change what a statement does. */
+  harms(value: string, bounds: SessionBounds): boolean
+  /**
+   * Set for the store's own connections whatever they have, so that a later change for the whole server, which reaches
+   * open sessions, does not count.
+   */
+  readonly isPinned?: true
 }
 
 /** The only row that needs a right of its own to be set. */
@@ -33,37 +40,40 @@ const REPLICATION_ROLE = 'session_replication_role'
 
 const SETTINGS: readonly SessionSetting[] = [
   // The driver reads and writes UTF-8, whatever the session says.
-  { name: 'client_encoding', needed: (value) => (value === 'UTF8' ? null : "'UTF8'") },
+  { name: 'client_encoding', needed: "'UTF8'", harms: (value) => value !== 'UTF8', isPinned: true },
   {
     // Where pg_catalog is not first, a schema before it can replace functions and operators.
     name: 'search_path',
     sql: "pg_catalog.array_to_string(pg_catalog.current_schemas(true), ',')",
-    needed: (schemas) => (/^(pg_temp_\d+,)?pg_catalog(,|$)/.test(schemas) ? null : 'pg_catalog, pg_temp'),
+    needed: 'pg_catalog, pg_temp',
+    harms: (schemas) => !/^(pg_temp_\d+,)?pg_catalog(,|$)/.test(schemas),
+    isPinned: true,
   },
   {
     // At a higher level one of two calls fails where it would have waited for the other.
     name: 'default_transaction_isolation',
-    needed: (value) => (value === 'read committed' ? null : "'read committed'"),
+    needed: "'read committed'",
+    harms: (value) => value !== 'read committed',
+    isPinned: true,
   },
   {
+    // A shorter bound than the option would refuse what the option allows.
     name: 'statement_timeout',
-    needed(value, { statementTimeoutMs, isOwn }) {
-      const ms = millisecondsOf(value)
-      const isHarmless = isOwn ? ms === statementTimeoutMs : ms === 0 || ms >= statementTimeoutMs
-      return isHarmless ? null : String(statementTimeoutMs)
-    },
+    needed: ({ statementTimeoutMs }) => String(statementTimeoutMs),
+    harms: isShort,
+    isPinned: true,
   },
-  { name: 'lock_timeout', needed: noneIfShort },
+  { name: 'lock_timeout', needed: '0', harms: isShort, isPinned: true },
   // Since version 17.
-  { name: 'transaction_timeout', needed: noneIfShort },
+  { name: 'transaction_timeout', needed: '0', harms: isShort, isPinned: true },
   // Since version 14. How long a connection of somebody else's pool may be idle is the owner's decision.
-  { name: 'idle_session_timeout', needed: (value, { isOwn }) => (isOwn && value !== '0' ? '0' : null) },
+  { name: 'idle_session_timeout', needed: '0', harms: () => false, isPinned: true },
   // A crash of the server must not undo a revocation that was acknowledged.
-  { name: 'synchronous_commit', needed: (value) => (value === 'off' ? 'local' : null) },
+  { name: 'synchronous_commit', needed: 'local', harms: (value) => value === 'off' },
   // With `replica`, the triggers that write the changes for other nodes do not run.
-  { name: REPLICATION_ROLE, needed: (value) => (value === 'replica' ? 'origin' : null) },
+  { name: REPLICATION_ROLE, needed: 'origin', harms: (value) => value === 'replica' },
   // With `on`, every error ends the connection.
-  { name: 'exit_on_error', needed: (value) => (value === 'on' ? 'off' : null) },
+  { name: 'exit_on_error', needed: 'off', harms: (value) => value === 'on', isPinned: true },
 ]
 
 /** What to say where a setting cannot be set for lack of a right. */
@@ -78,17 +88,17 @@ export const SESSION_STATE = `SELECT pg_catalog.pg_backend_pid() AS pid, ${SETTI
 
 /** The assignments that the session needs, for `SET` and `SET LOCAL`; none: it can be used as it is. */
 export function neededSettings(state: SessionState, bounds: SessionBounds): readonly string[] {
-  return SETTINGS.flatMap(({ name, needed }) => {
+  return SETTINGS.flatMap(({ name, needed, harms, isPinned = false }) => {
     const value = state[name]
-    const other = typeof value === 'string' ? needed(value, bounds) : null
-    return other === null ? [] : [`${name} = ${other}`]
+    if (typeof value !== 'string') return []
+    if (!harms(value, bounds) && !(bounds.isOwn && isPinned)) return []
+    return [`${name} = ${typeof needed === 'string' ? needed : needed(bounds)}`]
   })
 }
 
-/** A shorter bound than the option would refuse what the option allows; statements have their own. */
-function noneIfShort(value: string, { statementTimeoutMs }: SessionBounds): string | null {
+function isShort(value: string, { statementTimeoutMs }: SessionBounds): boolean {
   const ms = millisecondsOf(value)
-  return ms > 0 && ms < statementTimeoutMs ? '0' : null
+  return ms > 0 && ms < statementTimeoutMs
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {

@@ -232,6 +232,29 @@ if (canStartPostgres('settings of PostgreSQL')) {
     })
   })
 
+  describe('a setting that is changed for the whole server under a running store', () => {
+    it('does not reach its sessions', async () => {
+      const { href: url } = addressOf('plain')
+      const schema = newSchema({ url })
+      const store = postgres(url, { schema, poolSize: 1 })
+      const user = await insertUser(store)
+      const { id } = await insertToken(store, newToken(user.id, 1))
+      const reset = await configureHostile(server)
+      await query(server.url, 'SELECT 1')
+      expect(await store.counters.hit('key', { maxCount: 1, periodSeconds: 1 }, 1.5)).toMatchObject({
+        allowed: true,
+      })
+      const refused = await store.counters.hit('key', { maxCount: 1, periodSeconds: 1 }, 1.5)
+      expect(refused).toEqual({ allowed: false, waitSeconds: 1 })
+      const rotation = { hint: '', sealed: null, previousEndsAt: new Date(9) }
+      const rotated = { expected: digestOf(1), digest: digestOf(2), ...rotation }
+      expect(await store.tokens.rotate(id, rotated)).toMatchObject({ digest: new Uint8Array(digestOf(2)) })
+      expect(await store.tokens.findByDigest(digestOf(1))).toMatchObject({ token: { id }, user })
+      await store.close()
+      await reset()
+    })
+  })
+
   describe('the sessions of an app', () => {
     it('keep the settings that the app gave them', async () => {
       const pool = new Pool({ connectionString: addressOf('plain').href, max: 2 })

@@ -152,7 +152,7 @@ export function isConflict(error: unknown): boolean {
 /** Whether the connection broke under a statement, so that another one may still work. */
 export function isLost(error: unknown): boolean {
   const isSaid = error instanceof Error && error.message === 'Connection terminated unexpectedly'
-  return isSaid || ['57P01', '57P02', '57P05', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
+  return isSaid || ['57P01', '57P02', '57P05', '08P01', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
 }
 
 /** Whether the user lacks a right. */
