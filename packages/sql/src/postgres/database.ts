@@ -240,8 +240,11 @@ export class Database implements Runner {
     })
   }
 
+  /** In a transaction of its own level: by default it may be one that a replica refuses, or that waits for others. */
   async #stateOf(client: PostgresClient, timeoutMs?: number): Promise<SessionState> {
-    const [state] = (await this.send<SessionState>(client, { sql: SESSION_STATE }, timeoutMs)).rows
+    const text = `BEGIN ISOLATION LEVEL READ COMMITTED;${SESSION_STATE};COMMIT`
+    const [, answer] = await this.#batch(client, text, timeoutMs)
+    const [state] = (answer?.rows ?? []) as readonly SessionState[]
     return state ?? { pid: 0 }
   }
 
