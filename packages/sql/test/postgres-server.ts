@@ -137,7 +137,7 @@ afterAll(async () => {
 })
 
 /** Empties the tables of a schema and lets ids begin again: in a fifth of the time that a new schema takes. */
-export async function emptySchema({ url }: PostgresServer, schema: string): Promise<void> {
+export async function emptySchema({ url }: Pick<PostgresServer, 'url'>, schema: string): Promise<void> {
   const tables = [
     'token_uses',
     'tokens',
@@ -171,7 +171,8 @@ export async function query<Row extends object>(
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether a server answers at an address. */
+export async function answers(url: string): Promise<boolean> {
   try {
     await query(url, 'SELECT 1')
     return true

@@ -151,6 +151,7 @@ export function testProcesses(name: string, { newPlace, isMigrated, open, check 
               '0006-sealing-keys',
               '0007-access-versions',
               '0008-login-addresses',
+              '0009-trigger-settings',
             ],
           ])
           const store = open(place, { migrate: false })

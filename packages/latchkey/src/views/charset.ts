@@ -1,8 +1,7 @@
 /** Bytes to text with the charset a caller names, as Python's codecs do it. Parsers and `media-type.ts` call it. */
 import { isUtf8 } from 'node:buffer'
-import { tableText, utf16Text } from './code-units.js'
-
 import { brandError, CHARSET_ERROR_BRAND } from '../brand.js'
+import { tableText, utf16Text } from './code-units.js'
 
 /** The bytes are not text in this charset; the message is Python's, without the bytes around the wrong one. */
 export class CharsetError extends Error {

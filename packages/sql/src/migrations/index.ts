@@ -8,6 +8,7 @@ import * as counterCounts from './0005-counter-counts.js'
 import * as sealingKeys from './0006-sealing-keys.js'
 import * as accessVersions from './0007-access-versions.js'
 import * as loginAddresses from './0008-login-addresses.js'
+import * as triggerSettings from './0009-trigger-settings.js'
 
 export const MIGRATIONS = {
   '0001-initial': initial,
@@ -18,4 +19,5 @@ export const MIGRATIONS = {
   '0006-sealing-keys': sealingKeys,
   '0007-access-versions': accessVersions,
   '0008-login-addresses': loginAddresses,
+  '0009-trigger-settings': triggerSettings,
 } satisfies Readonly<Record<string, Migration>>

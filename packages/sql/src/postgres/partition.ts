@@ -54,6 +54,8 @@ export async function partitionTokens(
 function lockText(schema: string): string {
   return `
     SET LOCAL search_path TO "${schema}";
+    -- The catalogue's texts are read as it writes them by default.
+    SET LOCAL quote_all_identifiers = off;
     SET LOCAL lock_timeout = ${PATIENCE_MS};
     SET LOCAL idle_in_transaction_session_timeout = ${PATIENCE_MS};
     -- So that a caller who is gone is noticed during a long statement; since version 14.

@@ -3,6 +3,7 @@ import type { Broadcast, Store } from 'latchkey'
 import type { EraseResult } from '../erase.js'
 import { listed } from '../migrations/state.js'
 import { Access, accessStore } from './access.js'
+import { parsePostgresAddress, placeOf } from './address.js'
 import { Changes, type ChangesOptions, type LaggingChangeFeed } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
@@ -12,7 +13,7 @@ import { keyStore } from './keys.js'
 import type { LeaseClocks } from './lease.js'
 import { loginAddressStore } from './login-addresses.js'
 import type { PartitionResult } from './partition.js'
-import { type OpenPool, openPool, type PostgresPool, placeOf } from './pool.js'
+import { type OpenPool, openPool, type PostgresPool } from './pool.js'
 import { Replica } from './replica.js'
 import { sealingKeyStore } from './sealing-keys.js'
 import { sessionStore } from './sessions.js'
@@ -146,17 +147,19 @@ function replicaOf(database: PostgresOptions['replica'], options: Checked, chang
   return new Replica(databaseOf(database, 'postgres(url, { replica })', bounded), () => changes.requiredLsn)
 }
 
+const ADDRESS =
+  'must be an address such as postgres://user@host:5432/database; a password has %23 for #, %2F for / and %3F for ?'
+
 function databaseOf(database: string | PostgresPool | undefined, name: string, options: Checked): Database {
   if (typeof database === 'string') {
     // The address is not repeated: it may hold a password.
-    if (!/^postgres(ql)?:\/\//.test(database) || !URL.canParse(database))
-      throw new TypeError(`${name}: must be an address such as postgres://user@host:5432/database`)
+    if (parsePostgresAddress(database) === null) throw new TypeError(`${name}: ${ADDRESS}`)
     return new Database(placeOf(database), () => openPool(database, options), options)
   }
   if (typeof database?.connect !== 'function') throw new TypeError(`${name}: must be an address or a pool`)
   if ((database.options?.max ?? 2) < 2)
     throw new TypeError(`${name}: the pool must have 2 connections or more, since the change feed keeps one`)
-  const opened: OpenPool = { pool: database, givesUp: false, end: async () => undefined }
+  const opened: OpenPool = { pool: database, isOwn: false, end: async () => undefined }
   return new Database(placeOf(database), async () => opened, options)
 }
 

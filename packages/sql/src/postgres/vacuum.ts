@@ -1,4 +1,4 @@
-/** VACUUM in a session of its own, which no statement timeout ends. */
+/** VACUUM in a session of its own, which no statement timeout ends and which is closed after it. */
 import type { Database } from './database.js'
 
 /** What is bounded here is a pass over very many rows. */
@@ -6,14 +6,12 @@ const TIMEOUT_MS = 86_400_000
 
 /** @param sql the VACUUM statement; it cannot be a part of a transaction */
 export async function vacuum(database: Database, sql: string): Promise<void> {
-  const { transactionPooler } = database.options
-  await database.use(async (client) => {
-    // Behind a pooler nothing bounds a statement, and nothing may be set that the next one finds.
-    if (!transactionPooler) await database.runOn(client, { sql: 'SET statement_timeout = 0' })
-    try {
-      await database.runOn(client, { sql }, TIMEOUT_MS)
-    } finally {
-      if (!transactionPooler) await database.runOn(client, { sql: 'RESET statement_timeout' })
-    }
-  })
+  const client = await database.acquire()
+  try {
+    // Behind a pooler in transaction mode nothing may be set that another client finds.
+    if (!database.options.transactionPooler) await database.send(client, { sql: 'SET statement_timeout = 0' })
+    await database.send(client, { sql }, TIMEOUT_MS)
+  } finally {
+    client.release(true)
+  }
 }

@@ -12,6 +12,7 @@ const ALL = [
   '0006-sealing-keys',
   '0007-access-versions',
   '0008-login-addresses',
+  '0009-trigger-settings',
 ]
 const UNMIGRATED = { code: 'store_unavailable', detail: expect.stringContaining('run `latchkey migrate`') }
 

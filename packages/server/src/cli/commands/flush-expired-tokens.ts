@@ -6,9 +6,7 @@ import { loadSettings, withSettings } from '../session.js'
 
 export function flushExpiredTokensCommand(io: Io): Command {
   const command = new Command('flushexpiredtokens')
-    .description(
-      'remove expired tokens, sessions and what is remembered of expired JWTs',
-    )
+    .description('remove expired tokens, sessions and what is remembered of expired JWTs')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const settings = await loadSettings(io, command)

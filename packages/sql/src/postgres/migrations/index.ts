@@ -8,6 +8,7 @@ import * as counterCounts from './0005-counter-counts.js'
 import * as sealingKeys from './0006-sealing-keys.js'
 import * as accessVersions from './0007-access-versions.js'
 import * as loginAddresses from './0008-login-addresses.js'
+import * as triggerSettings from './0009-trigger-settings.js'
 
 /** The text of one, for a schema that comes first in the search path. */
 type PostgresMigration = (schema: string) => string
@@ -22,4 +23,5 @@ export const MIGRATIONS: Readonly<Record<keyof typeof EVERYWHERE, PostgresMigrat
   '0006-sealing-keys': sealingKeys.up,
   '0007-access-versions': accessVersions.up,
   '0008-login-addresses': loginAddresses.up,
+  '0009-trigger-settings': triggerSettings.up,
 }
