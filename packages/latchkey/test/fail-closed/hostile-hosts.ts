@@ -224,7 +224,6 @@ export const HOSTILE_HOSTS: readonly HostileHost[] = [
   },
   ...polluted('an identity', {
     user: ROOT,
-    identity: { user: ROOT, auth: null },
     refusal: null,
     kind: 'created',
     scopes: ['*'],
