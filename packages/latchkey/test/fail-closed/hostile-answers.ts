@@ -616,7 +616,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     callback: 'passwords.warn',
-    answers: ANYTHING,
+    answers: NOTHING,
     come: async (answer) => {
       const preferred = { ...hasherThat('isAvailable', async () => false), algorithm: 'own' }
       const app = trial({ passwords: { preferred, warn: answer }, loginRate: null })

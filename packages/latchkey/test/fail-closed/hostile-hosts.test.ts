@@ -33,6 +33,8 @@ async function faultsOf(host: HostileHost, order: Order): Promise<readonly strin
   }
   try {
     return await faultsWhileServing(app, host, order)
+  } catch (error) {
+    return [`the process ended: ${String(error)} ${app.errors()}`]
   } finally {
     await app.stop()
   }

@@ -100,14 +100,20 @@ const BRANDS = Object.fromEntries(
 class Later {
   readonly #inner: PromiseLike<unknown>
   constructor(executor: (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void) {
-    this.#inner = new INTRINSIC(executor)
+    this.#inner = new PlainPromise(executor)
   }
   // biome-ignore lint/suspicious/noThenProperty: being a thenable is what this class is for
   then(resolved?: (value: unknown) => unknown, rejected?: (reason: unknown) => unknown): unknown {
     return new Later((resolve, reject) => this.#inner.then(resolved, rejected).then(resolve, reject))
   }
 }
-const INTRINSIC = Promise
+
+/** Keeps its own species, or `Later` would be made of itself for ever. */
+class PlainPromise<Value> extends Promise<Value> {
+  static override get [Symbol.species]() {
+    return PlainPromise
+  }
+}
 
 function clockThatGives(name: string, now: () => unknown): HostileHost {
   return {
