@@ -136,12 +136,20 @@ export { TokenSecret } from './tokens/token-secret.js'
 export type { TokenPage } from './tokens/token-selection.js'
 export type { IssuedToken, TokenService } from './tokens/token-service.js'
 export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
+export { emailErrors } from './users/email.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
-export {
-  type CreateUserOptions,
-  emailErrors,
-  type SetPasswordOptions,
-  type UserService,
+export type {
+  ImportedUser,
+  ImportRow,
+  ImportUsersOptions,
+  RefusedUser,
+  UnreadableUser,
+  UserImportReport,
+} from './users/user-import.js'
+export type {
+  CreateUserOptions,
+  SetPasswordOptions,
+  UserService,
 } from './users/user-service.js'
 export { normalizeUsername, usernameErrors } from './users/username.js'
 export { apiView, type MethodName } from './views/api-view.js'

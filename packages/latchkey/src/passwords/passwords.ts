@@ -82,6 +82,8 @@ export interface Passwords {
   verify(password: string, encoded: string, options?: VerifyOptions): Promise<PasswordCheck>
   /** For an unknown user: the work of a wrong password. Never ok. @throws as `verify`. */
   verifyDecoy(password: string, options?: VerifyOptions): Promise<PasswordCheck>
+  /** Whether a password can ever fit the stored string: false for a format that is not known, and for a malformed one. */
+  recognises(encoded: string): Promise<boolean>
   /** What is wrong with a new password, one public message for each rule broken. */
   validate(password: string, owner: PasswordOwner): readonly string[]
   /** How busy the hashing is, for metrics. */
@@ -172,6 +174,7 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
     unusable: () => `!${randomAlphanumeric(40)}`,
     verify,
     verifyDecoy: (password, verifyOptions) => verify(password, null, verifyOptions),
+    recognises: async (encoded) => (await resolveKit()).readers.some((reader) => reader.recognises(encoded)),
     validate: (password, owner) =>
       validators.map((validator) => validator(password, owner)).filter((message) => message !== null),
     queue,

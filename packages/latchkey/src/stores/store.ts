@@ -68,9 +68,65 @@ export interface UserSource {
   recordLogin?(id: UserId, change: { lastLogin?: Date; passwordHash?: string }): Promise<void>
 }
 
+/** A user as an import brings it: with the id that it has elsewhere. */
+export interface ImportedUserRecord extends NewUserRecord {
+  /** A whole number from 1. */
+  readonly id: number
+  /** Where it stands in the source, for the report: `line 7`. */
+  readonly at: string
+  /** Its number in the source, counted from 0: conflicts are ordered by it. */
+  readonly position: number
+}
+
+/**
+ * Why an id and a username cannot both be kept. `id_taken`: the id is another user's. `username_taken`: the username is
+ * that of a user with another id. `id_used`: the id is not above all that this store has given, and is free: it was a
+ * deleted user's. `duplicate_id`, `duplicate_username`: an earlier row of the import has it.
+ */
+export type UserImportReason =
+  | 'id_taken'
+  | 'username_taken'
+  | 'id_used'
+  | 'duplicate_id'
+  | 'duplicate_username'
+
+export interface UserImportConflict {
+  readonly at: string
+  readonly position: number
+  readonly id: number
+  readonly username: string
+  readonly reason: UserImportReason
+}
+
+export interface UserImportOutcome {
+  /** Rows that were inserted, or would have been. */
+  readonly created: number
+  /** Rows whose id and username are those of one user here already: it is left as it is. */
+  readonly unchanged: number
+  /** How many rows are in conflict. */
+  readonly conflictCount: number
+  /** The first of them in the order of the source, at most 100. */
+  readonly conflicts: readonly UserImportConflict[]
+}
+
+export interface UserImportOptions {
+  /** Asked once, after the last batch: whether to insert. False: the outcome says what would have happened. */
+  readonly mayInsert: () => boolean
+}
+
 export interface UserStore extends UserSource {
   /** Inserts; `null` when the username is taken. Ids grow and are never used again. */
   insert(user: NewUserRecord): Promise<UserRecord | null>
+  /**
+   * Inserts users with the ids that they bring: all that are not there yet, or none, where one of them is in conflict or
+   * `mayInsert` says no. The ids of later inserts are above those of all imported users; ids in between stay unused.
+   * Batches are read one after the other, and the store keeps no more than one in memory (the memory store excepted). What
+   * a batch rejects with, the call rejects with, and nothing has changed.
+   */
+  import(
+    batches: AsyncIterable<readonly ImportedUserRecord[]>,
+    options: UserImportOptions,
+  ): Promise<UserImportOutcome>
   /**
    * Changes the named fields in one statement. `passwordHash` also adds one to `passwordVersion`.
    * `'not_found'` without such a user, `'username_taken'` when the new username is another user's.

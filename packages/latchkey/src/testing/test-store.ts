@@ -8,6 +8,7 @@ import { sessionsContract } from './store-contract/sessions.js'
 import type { Promised } from './store-contract/support.js'
 import { tokenRotationContract } from './store-contract/token-rotation.js'
 import { tokensContract } from './store-contract/tokens.js'
+import { userImportContract } from './store-contract/user-import.js'
 import { usersContract } from './store-contract/users.js'
 import { wholeContract } from './store-contract/whole.js'
 
@@ -21,6 +22,7 @@ export interface TestFramework {
 const CONTRACTS: ReadonlyArray<readonly [part: string, contract: (promised: Promised) => void]> = [
   ['as a whole', wholeContract],
   ['users', usersContract],
+  ['users that are imported', userImportContract],
   ['tokens', tokensContract],
   ['tokens that change and are used', tokenRotationContract],
   ['sessions', sessionsContract],

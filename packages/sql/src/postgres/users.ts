@@ -3,6 +3,7 @@ import type { UserRecord, UserStore } from 'latchkey'
 import { changedColumns, msOf, type UserRow, userColumns, userOf } from '../rows.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
+import { userImport } from './import-users.js'
 import { queriesOf, XID } from './queries.js'
 import { isRowId, rowId } from './rows.js'
 import { isConstraint } from './store-error.js'
@@ -38,6 +39,7 @@ export function userStore(connection: Connection, changes: Changes): UserStore {
         .returningAll()
       return first(await connection.query(query.compile()))
     }),
+    import: userImport(connection),
     update: connection.method(async (id, change) => {
       if (!isRowId(id)) return 'not_found'
       const newPasswords = change.passwordHash === undefined ? 0 : 1

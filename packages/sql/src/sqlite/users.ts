@@ -5,6 +5,7 @@ import { changedColumns, msOf, type UserRow, userColumns, userOf } from '../rows
 import type { Schema } from '../schema.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
+import { userImport } from './import-users.js'
 import { isConstraint } from './store-error.js'
 
 export function userStore(connection: Connection, kysely: Kysely<Schema>, changes: Changes): UserStore {
@@ -41,6 +42,7 @@ export function userStore(connection: Connection, kysely: Kysely<Schema>, change
         ),
       ),
     ),
+    import: userImport(connection),
     update: connection.method((id, change) => {
       if (!isOwnId(id)) return 'not_found'
       const newPasswords = change.passwordHash === undefined ? 0 : 1

@@ -1,8 +1,9 @@
 /** The memory store's users. */
 import type { UserId } from '../../identity.js'
-import type { UserStore } from '../store.js'
+import type { ImportedUserRecord, UserRecord, UserStore } from '../store.js'
 import { copyOf, copyUser } from './copies.js'
-import { methodsOf, pageOf, publish, removeToken, type Tables, tokensOf } from './tables.js'
+import { importOutcome } from './import-users.js'
+import { methodsOf, pageOf, publish, refuseClosed, removeToken, type Tables, tokensOf } from './tables.js'
 
 export function userStore(tables: Tables): UserStore {
   const { users, sessions } = tables
@@ -27,6 +28,21 @@ export function userStore(tables: Tables): UserStore {
       byName.set(user.username, lastId)
       return copyUser(user)
     }),
+    async import(batches, { mayInsert }) {
+      refuseClosed(tables)
+      const rows: ImportedUserRecord[] = []
+      for await (const batch of batches) rows.push(...batch)
+      refuseClosed(tables)
+      const outcome = importOutcome(rows, { byId: users, byName, lastId })
+      if (outcome.conflictCount > 0 || !mayInsert()) return outcome
+      for (const row of rows) {
+        if (users.has(row.id)) continue
+        users.set(row.id, copyUser({ ...row, passwordVersion: 0 }))
+        byName.set(row.username, row.id)
+        lastId = Math.max(lastId, row.id)
+      }
+      return outcome
+    },
     update: method((id, changes) => {
       const user = users.get(id)
       if (!user) return 'not_found'
@@ -49,6 +65,11 @@ export function userStore(tables: Tables): UserStore {
       publish(tables, { kind: 'user', userId: id })
       return true
     }),
-    list: method((page) => pageOf([...users.values()], page).map(copyUser)),
+    // Imported users may have lower ids than those before them.
+    list: method((page) => pageOf([...users.values()].sort(byRowId), page).map(copyUser)),
   }
+}
+
+function byRowId(one: UserRecord, other: UserRecord): number {
+  return Number(one.id) - Number(other.id)
 }
