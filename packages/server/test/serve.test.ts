@@ -77,6 +77,24 @@ describe('latchkey serve', () => {
     expect(output.stderr).toBe(`Latchkey listens on ${url}/ (Ctrl-C stops it)\nStopping.\n`)
   })
 
+  it('warns in production where only this machine reaches it and no proxy is named', async () => {
+    const production = ['serve', '0', '--environment', 'production', '--secret-file', '.latchkey/secret']
+    latchkey(['check', '--deploy'])
+    for (const workers of ['1', '2']) {
+      const { output, child } = await serve(...production, '--workers', workers)
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+      expect(output.stderr).toMatch(
+        /\nWarning: The server listens on 127\.0\.0\.1, .*LATCHKEY_TRUSTED_PROXIES/,
+      )
+      expect(output.stderr.match(/Warning/g)).toHaveLength(1)
+    }
+    const named = await serve(...production, '--trusted-proxies', '127.0.0.1')
+    named.child.kill('SIGTERM')
+    await once(named.child, 'exit')
+    expect(named.output.stderr).not.toContain('Warning')
+  })
+
   it('takes its address from an argument, and says so when it is taken', async () => {
     const { url } = await serve('serve', '127.0.0.1:0')
     const second = latchkey(['serve', new URL(url).host])

@@ -1,11 +1,14 @@
 /** Counters in Redis, for `createLatchkey({ counters })`: what throttles and failed logins are counted in. */
 import { checkOptions, rule, TEXT } from '../options.js'
 import type { CounterEvents, CounterLimit, CounterStore } from '../stores/store.js'
-import { answerWithin, type RedisClient, runScript, send } from './client.js'
+import { answerWithin, commandsOf, type RedisClient, runScript } from './client.js'
 import { HIT, MERGE, UNDO } from './counter-scripts.js'
 
 export interface RedisCountersOptions {
-  /** What the keys begin with. Default is `latchkey:counters:`. */
+  /**
+   * What the keys begin with. Default is `latchkey:counters:`. In a cluster all keys are in the slot of the prefix, because
+   * one call counts several of them as one atomic step; a hash tag of your own (`app:{login}:`) is kept.
+   */
   readonly prefix?: string
   /** How long Redis may take to answer, a lost connection included. Default is 1000. */
   readonly timeoutMs?: number
@@ -22,11 +25,15 @@ const TIMEOUT_MS = rule(
  *
  * A Redis that cannot be asked is `store_unavailable`: a login whose guess cannot be counted is refused, and never tried.
  *
- * @param client of `ioredis` or `redis`; connecting, reconnecting and closing it is yours
+ * @param client of `ioredis` or `redis` (client, cluster, sentinel, pool) or of `@upstash/redis`; connecting, reconnecting
+ *   and closing it is yours
+ * @throws TypeError for a client that is none of them, and for a wrong option
  */
 export function redisCounters(client: RedisClient, options: RedisCountersOptions = {}): CounterStore {
   checkOptions('redisCounters', options, { prefix: TEXT, timeoutMs: TIMEOUT_MS })
-  const { prefix = 'latchkey:counters:', timeoutMs = 1000 } = options
+  const commands = commandsOf('redisCounters(client): client', client)
+  const { prefix: given = 'latchkey:counters:', timeoutMs = 1000 } = options
+  const prefix = commands.isCluster ? inOneSlot(given) : given
   const ask = async (
     key: string,
     { maxCount, periodSeconds }: CounterLimit,
@@ -36,7 +43,7 @@ export function redisCounters(client: RedisClient, options: RedisCountersOptions
     if (maxCount < 1) return { allowed: false, waitSeconds: periodSeconds }
     const periodMs = periodSeconds * 1000
     const args = [maxCount, periodMs, nowMs].map(String)
-    const answer = await answerWithin(runScript(client, HIT, [prefix + key], [...args, record]), timeoutMs)
+    const answer = await answerWithin(runScript(commands, HIT, [prefix + key], [...args, record]), timeoutMs)
     const [allowed, inTheWay] = listOf(answer).map(String)
     return {
       allowed: allowed === '1',
@@ -54,16 +61,21 @@ export function redisCounters(client: RedisClient, options: RedisCountersOptions
         events.map(({ atMs, count }) => [String(atMs), count]),
       ])
       const args = [String(nowMs), JSON.stringify(news)]
-      const answer = await answerWithin(runScript(client, MERGE, keys, args), timeoutMs)
+      const answer = await answerWithin(runScript(commands, MERGE, keys, args), timeoutMs)
       return listOf(answer).map((events) => eventsOf(listOf(events)))
     },
     async undo(key: string, atMs: number) {
-      await answerWithin(runScript(client, UNDO, [prefix + key], [String(atMs)]), timeoutMs)
+      await answerWithin(runScript(commands, UNDO, [prefix + key], [String(atMs)]), timeoutMs)
     },
     async clear(key: string) {
-      await answerWithin(send(client, 'DEL', prefix + key), timeoutMs)
+      await answerWithin(commands.delete(prefix + key), timeoutMs)
     },
   })
+}
+
+/** A cluster chooses the slot of a key by the text in its first braces, or by all of it where these are empty. */
+function inOneSlot(prefix: string): string {
+  return /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `{${prefix.replaceAll(/[{}]/g, '') || 'latchkey'}}`
 }
 
 /** Moments and counts in turn, youngest first: the other way round, as events. */

@@ -104,7 +104,8 @@ const ROWS = required(
 const REASONS: Readonly<Record<UserImportReason, string>> = Object.freeze({
   id_taken: 'the id is that of another user here',
   username_taken: 'a user here has this username and another id',
-  id_used: 'the id was given to a user here before, and ids are never used again: import into a new database',
+  id_used:
+    'the id is not above all that were given here, so it may have been that of a deleted user, and ids are never used again: import into a new database',
   duplicate_id: 'an earlier row has this id',
   duplicate_username: 'an earlier row has this username',
 })

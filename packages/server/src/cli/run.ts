@@ -7,6 +7,7 @@ import { checkCommand } from './commands/check.js'
 import { createUserCommand } from './commands/create-user.js'
 import { drfCreateTokenCommand } from './commands/drf-create-token.js'
 import { flushExpiredTokensCommand } from './commands/flush-expired-tokens.js'
+import { importCommand } from './commands/import.js'
 import { jwtCommand } from './commands/jwt.js'
 import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
@@ -67,6 +68,7 @@ function program(io: Io): Command {
   root.addCommand(partitionCommand(io))
   root.commandsGroup('Users and tokens:')
   root.addCommand(userCommand(io))
+  root.addCommand(importCommand(io))
   root.addCommand(tokenCommand(io))
   root.addCommand(jwtCommand(io))
   root.commandsGroup("Django's names for some of these:")

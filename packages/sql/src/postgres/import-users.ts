@@ -65,6 +65,7 @@ export function userImport(connection: Connection): UserStore['import'] {
 
   return connection.method(async (batches, { mayInsert }) => {
     let isStarted = false
+    const source = new Source(batches)
     const { result } = await connection.transaction(
       async (runner) => {
         // A transaction is tried again when another one was in its way, and the batches can be read once.
@@ -72,16 +73,48 @@ export function userImport(connection: Connection): UserStore['import'] {
           throw unavailable(connection.database.place, { detail: 'the import was interrupted: repeat it' })
         isStarted = true
         await connection.all({ sql: CREATE }, runner)
-        for await (const batch of batches) {
+        for await (const batch of source) {
           const rows = JSON.stringify(batch.map(stagedOf))
           await connection.all({ sql: STAGE, parameters: [rows] }, runner)
         }
-        return finish(runner, mayInsert)
+        return source.failure === null ? finish(runner, mayInsert) : null
       },
       { lock: 'user import', timeoutMs: TIMEOUT_MS },
     )
+    if (result === null) throw source.failure?.error
     return result
   })
+}
+
+/**
+ * The batches, until they fail: the transaction has changed nothing by then, and ends as usual, so that its connection can
+ * be used again.
+ */
+class Source implements AsyncIterable<readonly ImportedUserRecord[]> {
+  failure: { readonly error: unknown } | null = null
+  readonly #batches: AsyncIterable<readonly ImportedUserRecord[]>
+
+  constructor(batches: AsyncIterable<readonly ImportedUserRecord[]>) {
+    this.#batches = batches
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly ImportedUserRecord[]> {
+    const iterator = this.#batches[Symbol.asyncIterator]()
+    let isDone = false
+    try {
+      for (;;) {
+        const next = await iterator.next()
+        isDone = next.done === true
+        if (next.done) return
+        yield next.value
+      }
+    } catch (error) {
+      isDone = true
+      this.failure = { error }
+    } finally {
+      if (!isDone) await iterator.return?.()
+    }
+  }
 }
 
 const NONE: CountsRow = Object.freeze({ conflicts: 0, created: 0, unchanged: 0 })

@@ -74,19 +74,19 @@ export function userImportContract(promised: Promised): void {
   promised(
     'an import with a conflict changes nothing, and names each in the order of the source',
     async (store) => {
-      await importInto(store, [imported(10, 'ten'), imported(20, 'twenty')])
+      await importInto(store, [imported(10, 'ten'), imported(20, 'twenty'), imported(25, 'same')])
       await insertUser(store, 'deleted')
-      await store.users.delete(21)
+      await store.users.delete(26)
       const before = await store.users.list()
       const rows = [
         imported(30, 'fine'),
         imported(10, 'other'),
         imported(31, 'twenty'),
-        imported(21, 'again'),
+        imported(26, 'again'),
         imported(5, 'gap'),
         imported(30, 'duplicate'),
         imported(32, 'fine'),
-        imported(20, 'twenty'),
+        imported(25, 'same'),
       ]
       const outcome = await importInto(store, rows)
       same(
@@ -100,7 +100,7 @@ export function userImportContract(promised: Promised): void {
         [
           [1, 'line 10', 10, 'other', 'id_taken'],
           [2, 'line 31', 31, 'twenty', 'username_taken'],
-          [3, 'line 21', 21, 'again', 'id_used'],
+          [3, 'line 26', 26, 'again', 'id_used'],
           [4, 'line 5', 5, 'gap', 'id_used'],
           [5, 'line 30', 30, 'duplicate', 'duplicate_id'],
           [6, 'line 32', 32, 'fine', 'duplicate_username'],
@@ -108,7 +108,7 @@ export function userImportContract(promised: Promised): void {
       )
       same([outcome.created, outcome.unchanged, outcome.conflictCount], [1, 1, 6])
       same(await store.users.list(), before)
-      same((await insertUser(store, 'next')).id, 22)
+      same((await insertUser(store, 'next')).id, 27)
     },
   )
 

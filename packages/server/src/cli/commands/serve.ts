@@ -32,11 +32,12 @@ export function serveCommand(io: Io): Command {
 
 async function serveOrSupervise(io: Io, load: () => Promise<LoadedSettings>): Promise<void> {
   const settings = await load()
-  warnOfProxies(io, settings)
   // Below another program's cluster there is nothing to start: that program decides how many processes there are.
-  if (cluster.isPrimary && workerCount(settings.values.workers) > 1) return supervise(io)
+  if (cluster.isPrimary && workerCount(settings.values.workers) > 1)
+    return supervise(io, () => warnOfProxies(io, settings))
   await withServer(io, settings, async (server) => {
     note(io, `Latchkey listens on ${server.url}/ (Ctrl-C stops it)`)
+    warnOfProxies(io, settings)
     await stopSignal()
     note(io, 'Stopping.')
     await server.close()

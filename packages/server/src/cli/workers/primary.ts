@@ -7,12 +7,17 @@ import { EXIT, Exit, type ExitCode, type Io, note } from '../output.js'
 import { stopSignal } from '../stop-signal.js'
 import { type Ending, endingText, type Member, startMember } from './member.js'
 
-/** Serves until it is told to stop. @throws Exit when the first workers do not start: they have said why */
-export async function supervise(io: Io): Promise<void> {
+/**
+ * Serves until it is told to stop.
+ * @param onListening called once, when the first workers listen
+ * @throws Exit when the first workers do not start: they have said why
+ */
+export async function supervise(io: Io, onListening: () => void): Promise<void> {
   const primary = new Primary(io)
   // Windows sends it when the console closes, and then ends the process.
   if (process.platform !== 'win32') process.on('SIGHUP', () => void primary.reload())
   await primary.start()
+  onListening()
   await stopSignal()
   note(io, 'Stopping.')
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
