@@ -1,5 +1,5 @@
 /** `@latchkey/sql`: the Latchkey store on SQLite and on PostgreSQL. */
-export { parsePostgresAddress } from './postgres/address.js'
+export { parsePostgresAddress, postgresAddressProblem } from './postgres/address.js'
 export type { PartitionResult } from './postgres/partition.js'
 export type { PostgresPool } from './postgres/pool.js'
 export {
