@@ -17,12 +17,34 @@ export interface PoolAddress {
  *   before `#`, `/` or `?` would be taken for host and port, and a piece of the password would appear in messages
  */
 export function parsePostgresAddress(address: string): URL | null {
-  const [, authority = '', rest = ''] = /^postgres(?:ql)?:\/\/([^/?#]*)(.*)$/s.exec(address) ?? []
-  if (!/^postgres(ql)?:\/\//.test(address) || address.includes('#')) return null
-  if (!authority.includes('@') && /^[^=]*@/.test(rest)) return null
+  const [authority, rest] = partsOf(address)
+  if (!/^postgres(ql)?:\/\//.test(address) || isCut(address)) return null
   const isHostLeftOut = authority.endsWith('@') && rest.startsWith('/')
   const withHost = isHostLeftOut ? `postgres://${authority}localhost${rest}` : address
   return URL.canParse(withHost) ? new URL(withHost) : null
+}
+
+/** What stands between the slashes and the path, and the rest from there. */
+function partsOf(address: string): readonly [authority: string, rest: string] {
+  const [, authority = '', rest = ''] = /^postgres(?:ql)?:\/\/([^/?#]*)(.*)$/s.exec(address) ?? []
+  return [authority, rest]
+}
+
+/** Whether a character of the password ended the part with the host. */
+function isCut(address: string): boolean {
+  const [authority, rest] = partsOf(address)
+  return rest.includes('#') || (!authority.includes('@') && /^[^=]*@/.test(rest))
+}
+
+/**
+ * What is wrong with an address, or null. The address is not repeated: it may hold a password.
+ *
+ * @param address see `parsePostgresAddress`
+ */
+export function postgresAddressProblem(address: string): string | null {
+  if (parsePostgresAddress(address) !== null) return null
+  const problem = 'must be an address such as postgres://user@host:5432/database'
+  return isCut(address) ? `${problem}; in a password, # is %23, / is %2F and ? is %3F` : problem
 }
 
 /** Where a database is, for messages: no user and no password. */

@@ -3,7 +3,7 @@ import type { Broadcast, Store } from 'latchkey'
 import type { EraseResult } from '../erase.js'
 import { listed } from '../migrations/state.js'
 import { Access, accessStore } from './access.js'
-import { parsePostgresAddress, placeOf } from './address.js'
+import { placeOf, postgresAddressProblem } from './address.js'
 import { Changes, type ChangesOptions, type LaggingChangeFeed } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
@@ -147,13 +147,11 @@ function replicaOf(database: PostgresOptions['replica'], options: Checked, chang
   return new Replica(databaseOf(database, 'postgres(url, { replica })', bounded), () => changes.requiredLsn)
 }
 
-const ADDRESS =
-  'must be an address such as postgres://user@host:5432/database; a password has %23 for #, %2F for / and %3F for ?'
-
 function databaseOf(database: string | PostgresPool | undefined, name: string, options: Checked): Database {
   if (typeof database === 'string') {
     // The address is not repeated: it may hold a password.
-    if (parsePostgresAddress(database) === null) throw new TypeError(`${name}: ${ADDRESS}`)
+    const problem = postgresAddressProblem(database)
+    if (problem !== null) throw new TypeError(`${name}: ${problem}`)
     return new Database(placeOf(database), () => openPool(database, options), options)
   }
   if (typeof database?.connect !== 'function') throw new TypeError(`${name}: must be an address or a pool`)
