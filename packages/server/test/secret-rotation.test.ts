@@ -12,10 +12,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PostgresStore, postgres, type SqliteStore, sqlite } from '@latchkey/sql'
-import Database from 'better-sqlite3'
 import { createLatchkey, Keyring, type TokenRecord } from 'latchkey'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { oldSeal, oldSigningKeyData } from '../../latchkey/test/old-seal.js'
+import { Database } from '../../sql/src/sqlite/driver.js'
 import { canStartPostgres, dumpSchema, query, startPostgres } from '../../sql/test/postgres-server.js'
 import { cleanEnvironment, LATCHKEY } from './transcript.js'
 

@@ -45,7 +45,9 @@ export class Keyring {
   readonly #source: () => readonly string[]
   /** Whether the source can change while the server runs. */
   readonly #isLive: boolean
-  #keys: readonly SealingKey[]
+  #keys: readonly SealingKey[] = []
+  /** The secrets that `#keys` were derived from. */
+  #secrets: readonly string[] = []
 
   /**
    * @param source one secret, several (newest first), or a function that reads them
@@ -167,7 +169,9 @@ export class Keyring {
   #read(): readonly SealingKey[] {
     const secrets = this.#source()
     if (secrets.length === 0) throw new TypeError('secret: there is none')
-    return secrets.map((secret) => {
+    const isSame = secrets.length === this.#secrets.length
+    if (isSame && secrets.every((secret, index) => secret === this.#secrets[index])) return this.#keys
+    const keys = secrets.map((secret) => {
       if (typeof secret !== 'string' || secret.length < MIN_SECRET_LENGTH) {
         throw new TypeError(`secret: must have at least ${MIN_SECRET_LENGTH} characters`)
       }
@@ -178,6 +182,8 @@ export class Keyring {
         macKey: derive(secret, 'latchkey mac', 32),
       }
     })
+    this.#secrets = [...secrets]
+    return keys
   }
 }
 

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { createLatchkey } from '../latchkey.js'
+import { memoryStore } from '../stores/memory.js'
 import { SECRET_PREFIX } from './keyring.js'
 import { secretWeakness } from './secret-weakness.js'
 
@@ -39,6 +41,26 @@ describe('a secret', () => {
     for (const secret of weak) {
       expect(secretWeakness(secret), secret).not.toBeNull()
       expect(secretWeakness(secret)).not.toContain(secret.slice(0, 8))
+    }
+  })
+
+  it('that is weak is named when a Latchkey is created in production, and only then', () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      const create = (secret: string | readonly string[]) => createLatchkey({ store: memoryStore(), secret })
+      const [weak, random] = ['change-me-'.repeat(4), randomBytes(32).toString('hex')]
+      create(weak)
+      vi.stubEnv('NODE_ENV', 'production')
+      create(random)
+      expect(warn).not.toHaveBeenCalled()
+      create([random, weak])
+      expect(warn).toHaveBeenCalledExactlyOnceWith(
+        'createLatchkey: the secret can be guessed: it is a placeholder',
+        expect.objectContaining({ code: 'LATCHKEY_WEAK_SECRET' }),
+      )
+    } finally {
+      vi.unstubAllEnvs()
+      warn.mockRestore()
     }
   })
 

@@ -32,6 +32,7 @@ export function serveCommand(io: Io): Command {
 
 async function serveOrSupervise(io: Io, load: () => Promise<LoadedSettings>): Promise<void> {
   const settings = await load()
+  await warnOfSettings(io, settings)
   // Below another program's cluster there is nothing to start: that program decides how many processes there are.
   if (cluster.isPrimary && workerCount(settings.values.workers) > 1)
     return supervise(io, () => warnOfProxies(io, settings))
@@ -68,20 +69,24 @@ async function withServer(
 ): Promise<void> {
   const run = async ({ latchkey }: Opened) => {
     const app = createApp(latchkey, await findUrlpatterns(io, settings))
-    await warn(io, settings, latchkey)
+    await warnOfKeys(io, latchkey)
     await work(await listen(app, settings))
   }
   await withLatchkey(io, settings, run, 'server')
 }
 
-/** What `latchkey check` says too, for those who never run it. A server that only verifies can do without its secret. */
-async function warn(io: Io, settings: LoadedSettings, latchkey: Opened['latchkey']): Promise<void> {
-  const warnings = [
-    await hasWeakSecret(settings, io),
-    trustsStrangers(settings),
-    await sealingTrouble(latchkey).then((trouble) => trouble && `${trouble}: see \`latchkey check\`.`),
-  ]
-  for (const warning of warnings) if (warning !== null) note(io, `Warning: ${warning}`)
+/** What `latchkey check` says too, for those who never run it. */
+async function warnOfSettings(io: Io, settings: LoadedSettings): Promise<void> {
+  for (const problem of [await hasWeakSecret(settings, io), trustsStrangers(settings)]) {
+    if (problem !== null) note(io, `Warning: ${problem}`)
+  }
+}
+
+/** Of several workers one says it. A server that only verifies can do without its secret. */
+async function warnOfKeys(io: Io, latchkey: Opened['latchkey']): Promise<void> {
+  if ((cluster.worker?.id ?? 1) !== 1) return
+  const trouble = await sealingTrouble(latchkey)
+  if (trouble !== null) note(io, `Warning: ${trouble}: see \`latchkey check\`.`)
 }
 
 /** Django's `addrport`: a port, or an address and a port. Both are checked as the flags are. */
