@@ -22,6 +22,7 @@ export default defineConfig({
       'examples/**/*.test.ts',
       'tools/**/*.test.ts',
       'bench/lib/**/*.test.ts',
+      'attack/lib/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/templates/**'],
     testTimeout: 60_000,

@@ -127,6 +127,8 @@ function fetchApp(routes, logins) {
   ])
   return createAdaptorServer({
     fetch: (request, { incoming }) => {
+      // This server makes the URL of the Host header, and does not look whether it is one.
+      if (!URL.canParse(request.url)) return new Response(null, { status: 400 })
       const { pathname } = new URL(request.url)
       const found = handlers.find(([path]) => pathname.startsWith(path))
       if (found === undefined) return new Response(null, { status: 404 })

@@ -82,11 +82,21 @@ export function randomAttack({ world, target }, random) {
   let bytes = requestBytes({ ...request, method, path }).toString('latin1')
   for (let count = random.below(4); count > 0; count -= 1) bytes = addLine(bytes, random)
   if (random.chance(0.4)) bytes = insertJunk(bytes, random)
+  const intact = Object.keys(route.opens).some((one) => standsAlone(bytes, texts[one]))
   return {
+    mayReach: intact || (kind === 'basic' && damaged),
     name: `${damaged ? 'damaged' : 'whole'} ${kind} at ${route.path}`,
     bytes,
     statuses: [200, 204, 501, 503],
   }
+}
+
+/** Whether junk has cut the damage off, or the credential was whole: then the request may be a valid one. */
+function standsAlone(bytes, text) {
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
+    if (!/[\w.+/-]/.test(`${bytes[at - 1] ?? ''}${bytes[at + text.length] ?? ''}`)) return true
+  }
+  return false
 }
 
 /** Another text than the credential, and not another spelling of it. */
