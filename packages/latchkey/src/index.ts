@@ -1,7 +1,7 @@
 /** Everything that embedders import from `latchkey`, by name and by room. */
 
 export { ApiRequest } from './api-request.js'
-export type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
+export type { Authenticator, CredentialRequest, KeywordClaim } from './authenticators/authenticator.js'
 export { type BasicAuthenticationOptions, basicAuthentication } from './authenticators/basic.js'
 export {
   type JwtAuthenticationOptions,
@@ -9,7 +9,6 @@ export {
   jwtKind,
   jwtStatelessUserAuthentication,
 } from './authenticators/jwt.js'
-export type { KeywordClaim } from './authenticators/keyword-claim.js'
 export { ambientAuthentication, type OwnOriginOptions } from './authenticators/own-origin.js'
 export {
   type RemoteUserAuthenticationOptions,

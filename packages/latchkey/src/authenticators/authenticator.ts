@@ -2,7 +2,6 @@
 import type { Identity } from '../identity.js'
 import { hasMethods, listOf } from '../options.js'
 import type { Services } from '../services.js'
-import type { KeywordClaim } from './keyword-claim.js'
 
 /** What an authenticator may look at. */
 export interface CredentialRequest {
@@ -45,6 +44,26 @@ export interface Authenticator {
   /** For lists in which several take the same keyword of `Authorization`; without it this one takes what it takes. */
   readonly keywordClaim?: KeywordClaim
   authenticate(request: CredentialRequest, services: Services): Identity | null | Promise<Identity | null>
+}
+
+/** Which `Authorization` headers an authenticator answers for: read where several of a list share a keyword. */
+export interface KeywordClaim {
+  /** As configured. */
+  readonly keywords: readonly string[]
+  /** Whether the keywords are compared with their case. */
+  readonly hasCase: boolean
+  /** Whether a credential has a shape that only this authenticator knows. Pure, and cheap for text of any length. */
+  recognises(secret: string): boolean
+  /** A credential of that shape, to find out whether another authenticator takes it first; null: there is no shape. */
+  readonly sample: string | null
+  /** The policies of opaque tokens, which are found by their digest whatever their shape; null: takes none. */
+  readonly policies: readonly string[] | null
+  /** True: also recognises credentials in other places, such as a cookie. */
+  readonly isElsewhere: boolean
+  /** The same authenticator for tokens of these policies. */
+  withPolicies?(policies: readonly string[]): Authenticator
+  /** The call that makes one authenticator of this kind and another, for the message that refuses the list. */
+  readonly advice: string
 }
 
 export const isAuthenticator = hasMethods('authenticate')

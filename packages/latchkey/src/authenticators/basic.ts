@@ -1,9 +1,8 @@
 /** `Authorization: Basic …` (RFC 7617): DRF's `BasicAuthentication`. Reads the header; the login service decides. */
 import { LatchkeyError } from '../errors.js'
 import { BOOLEAN, checkOptions } from '../options.js'
-import type { Authenticator } from './authenticator.js'
+import type { Authenticator, KeywordClaim } from './authenticator.js'
 import { REALM, readAuthorization } from './authorization-header.js'
-import type { KeywordClaim } from './keyword-claim.js'
 import { type OwnOriginOptions, requireOwnOriginOfBrowser, TRUSTED_ORIGINS } from './own-origin.js'
 
 export interface BasicAuthenticationOptions extends OwnOriginOptions {

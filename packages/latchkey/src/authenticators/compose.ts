@@ -2,9 +2,8 @@
  * A list of authenticators in which several take the same keyword of `Authorization`: each gets the credentials of its
  * own shape. Done once, when a Latchkey or a view is made; a list without a shared keyword is used as it is.
  */
-import type { Authenticator } from './authenticator.js'
+import type { Authenticator, KeywordClaim } from './authenticator.js'
 import { splitAuthorization } from './authorization-header.js'
-import { claimsKeyword, type KeywordClaim } from './keyword-claim.js'
 
 interface Claimant {
   readonly authenticator: Authenticator
@@ -83,4 +82,11 @@ function ownerOf(keyword: string, secret: string, sharing: readonly Claimant[]):
     rivals.find(({ claim }) => claim.policies !== null) ??
     rivals.at(-1)
   )
+}
+
+/** Whether a keyword of a header is one of a claim's. */
+function claimsKeyword({ keywords, hasCase }: KeywordClaim, keyword: string): boolean {
+  return hasCase
+    ? keywords.includes(keyword)
+    : keywords.some((one) => one.toLowerCase() === keyword.toLowerCase())
 }

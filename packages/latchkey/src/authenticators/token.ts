@@ -15,9 +15,8 @@ import {
 import type { Services } from '../services.js'
 import { isThenable } from '../thenable.js'
 import { isPrintable } from '../tokens/token-format.js'
-import type { Authenticator, CredentialRequest } from './authenticator.js'
+import type { Authenticator, CredentialRequest, KeywordClaim } from './authenticator.js'
 import { behindKeyword, readAuthorization } from './authorization-header.js'
-import type { KeywordClaim } from './keyword-claim.js'
 
 /** Credentials of another kind that stand behind the same keyword, told apart by their shape: JWTs. */
 export interface SecretKind {

@@ -140,11 +140,16 @@ function requireSignature(
   throw new JwsError(fault)
 }
 
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
 /**
- * The unused bits of the last character are ignored, as the original does: they are no part of the signature. So a
- * token has several spellings; whoever remembers tokens must remember their `jti` or their bytes, not their text.
+ * RFC 7515, 2 and RFC 4648, 3.5: a token has one text. The last character of a signature may have bits that decode to
+ * nothing; they must be zero, else a token that was remembered by its text would come again in another spelling.
  */
 function isSignature(key: VerifyingKey, text: string, signature: string): boolean {
   if (signature.length !== Math.ceil((key.signatureBytes * 4) / 3)) return false
+  const unusedBits = (signature.length * 6) % 8
+  if ((BASE64URL.indexOf(signature.charAt(signature.length - 1)) & ((1 << unusedBits) - 1)) !== 0)
+    return false
   return verifyText(key.algorithm, key.verifyWith, text, Buffer.from(signature, 'base64url'))
 }

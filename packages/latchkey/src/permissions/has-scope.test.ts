@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Identity, User } from '../identity.js'
-import type { Token } from '../tokens/token.js'
+import { type Token, toToken } from '../tokens/token.js'
 import { all, any, not } from './combine.js'
 import { hasScope } from './has-scope.js'
 
@@ -16,18 +16,20 @@ const user: User = {
 }
 const request = { method: 'GET', path: '/' }
 
-const tokenWith = (scopes: readonly string[] | null): Token => ({
-  id: 1,
-  policy: 'personal',
-  userId: 1,
-  hint: 'lk_pat_…1234',
-  name: '',
-  scopes,
-  allowedAddresses: null,
-  createdAt: new Date(0),
-  expiresAt: null,
-  previous: null,
-})
+const tokenWith = (scopes: readonly string[] | null): Token =>
+  toToken({
+    id: 1,
+    policy: 'personal',
+    userId: 1,
+    digest: new Uint8Array(32),
+    hint: 'lk_pat_…1234',
+    name: '',
+    scopes,
+    allowedAddresses: null,
+    createdAt: new Date(0),
+    expiresAt: null,
+    previous: null,
+  })
 
 const allowed = (auth: unknown, permission = hasScope('orders:read')) =>
   permission.allows({ user, auth } satisfies Identity, request)
@@ -49,6 +51,9 @@ describe('hasScope', () => {
     ['a JWT whose scope is a list', { scope: ['orders:read'] }, true],
     ['a JWT whose scopes are a text', { scopes: 'a orders:read' }, true],
     ['a JWT whose list is null, as some issuers write an empty one', { scopes: null }, false],
+    ['claims that look like a token', JSON.parse(JSON.stringify(tokenWith(null))), false],
+    ['claims with a token as their prototype', Object.create(tokenWith(null)), false],
+    ['a copy of a token by the app', { ...tokenWith(null) }, true],
     ['a JWT whose scope is null', { scope: null }, false],
     ['a JWT whose scope is something else', { scope: { 'orders:read': true } }, false],
     ['a JWT whose scopes are something else', { scopes: 1 }, false],

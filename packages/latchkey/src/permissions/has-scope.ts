@@ -1,6 +1,7 @@
 /** Only with a token that was granted this. */
 import { type Identity, isAuthenticatedIdentity } from '../identity.js'
 import { isScope, scopeMatcher } from '../tokens/scopes.js'
+import { isToken } from '../tokens/token.js'
 import type { Permission } from './permission.js'
 
 /**
@@ -40,15 +41,11 @@ export function scopesOf(auth: unknown): readonly string[] | null {
   if (typeof auth !== 'object' || auth === null) return null
   if ('scope' in auth) return listOf(auth.scope)
   if (!('scopes' in auth)) return null
+  // Null in claims is no leave to do everything: issuers write it for an empty list.
   return auth.scopes === null && isToken(auth) ? null : listOf(auth.scopes)
 }
 
 function listOf(claim: unknown): readonly string[] {
   if (typeof claim === 'string') return claim.split(' ')
   return Array.isArray(claim) ? claim : NOTHING
-}
-
-/** A `Token` rather than claims: issuers write null for an empty list as well. */
-function isToken(auth: object): boolean {
-  return 'policy' in auth && 'hint' in auth
 }

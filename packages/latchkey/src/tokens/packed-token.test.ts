@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { user, verifiedToken } from '../../test/verified-token.js'
 import type { User } from '../identity.js'
 import { packToken, packUser, unpackToken, updateUser } from './packed-token.js'
+import { TOKEN_BRAND } from './token.js'
 import type { VerifiedToken } from './verified-token.js'
 
 /** Among them what no text of ours can hold: years before 1970 and after 2059, and names of a thousand letters. */
@@ -51,7 +52,7 @@ const tokens: fc.Arbitrary<VerifiedToken> = fc
   })
   .map(({ user, isRespelt, endsAtMs, renewAfterMs, tracksUse, ...auth }) => ({
     // An app's own table may answer with another spelling of the id that it was asked for.
-    identity: { user, auth: { ...auth, userId: isRespelt ? `${user.id} ` : user.id } },
+    identity: { user, auth: { [TOKEN_BRAND]: true, ...auth, userId: isRespelt ? `${user.id} ` : user.id } },
     endsAtMs: endsAtMs ?? auth.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
     renewAfterMs,
     allows: auth.allowedAddresses && (() => true),

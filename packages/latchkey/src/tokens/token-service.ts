@@ -277,6 +277,7 @@ export class TokenService {
 
   /** The token with this id, or null. */
   async get(id: number): Promise<ListedToken | null> {
+    await this.#verifier.settleRemovals()
     const record = await this.#store.tokens.findById(idOfToken(id))
     const [token = null] = record === null ? [] : await this.#listed([record])
     return token
@@ -286,6 +287,7 @@ export class TokenService {
   async list(page: TokenPage = {}): Promise<readonly ListedToken[]> {
     const filter = filterOfPage('tokens.list', page)
     const { afterId, limit } = page
+    await this.#verifier.settleRemovals()
     const records = await this.#store.tokens.list(filter, {
       ...(afterId === undefined ? {} : { afterId }),
       ...(limit === undefined ? {} : { limit }),
@@ -316,11 +318,12 @@ export class TokenService {
   }
 
   /**
-   * Writes the uses that are only counted in memory so far; `Latchkey.close()` does. Rejects with `store_unavailable`,
-   * and keeps them then.
+   * Writes the uses that are only counted in memory so far, and removes the expired tokens that were presented;
+   * `Latchkey.close()` does. Rejects with `store_unavailable` when uses cannot be written, and keeps them then.
    */
-  flushUses(): Promise<void> {
-    return this.#verifier.flushUses()
+  async flushUses(): Promise<void> {
+    await this.#verifier.settleRemovals()
+    await this.#verifier.flushUses()
   }
 
   /**
@@ -337,6 +340,7 @@ export class TokenService {
    * beside servers.
    */
   async deleteExpired(): Promise<number> {
+    await this.#verifier.settleRemovals()
     let count = 0
     for (let afterId = 0; ; ) {
       const deleted = await this.#verifier.deleteExpired({ afterId, limit: 500 })

@@ -248,6 +248,7 @@ describe('token policies', () => {
       const deleteExpired = store.tokens.deleteExpired
       store.tokens.deleteExpired = () => Promise.reject(new LatchkeyError('store_unavailable'))
       expect(await outcome(text)).toMatchObject(invalid)
+      await latchkey.tokens.flushUses()
       store.tokens.deleteExpired = deleteExpired
       expect(await latchkey.tokens.get(id)).not.toBeNull()
       expect(await outcome(text)).toMatchObject(invalid)
@@ -263,8 +264,35 @@ describe('token policies', () => {
         return deleteExpired.apply(store.tokens, args)
       }
       expect(await outcome(text)).toMatchObject(invalid)
+      await latchkey.tokens.flushUses()
       expect(await outcome(text)).toBe('vitor')
       expect(events).toEqual([])
+    })
+
+    it('refuses it as it refuses an unknown one: the removal comes after the answer, and `close` waits for it', async () => {
+      const { text } = await issue('fleeting')
+      clock.advance(100)
+      const deleteExpired = store.tokens.deleteExpired
+      const calls: unknown[] = []
+      let finish: () => void = () => undefined
+      const isFinished = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      store.tokens.deleteExpired = async (...args) => {
+        calls.push(args)
+        await isFinished
+        return deleteExpired.apply(store.tokens, args)
+      }
+      for (const _ of [1, 2, 3]) {
+        expect(await outcome(text)).toMatchObject(invalid)
+        expect(calls).toEqual([])
+      }
+      const closed = latchkey.close()
+      expect(events).toEqual([])
+      finish()
+      await closed
+      expect(calls).toHaveLength(1)
+      expect(events).toMatchObject([{ kind: 'token_expired' }])
     })
 
     it('is born with a lifetime of zero or less', async () => {

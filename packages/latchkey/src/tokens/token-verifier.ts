@@ -9,6 +9,7 @@ import { CheckedIdentity, isSameUserId, type User, type UserId } from '../identi
 import type { ExpiredTokens, Store, TokenRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import { addressMatcher } from './allowed-addresses.js'
+import { ExpiredRemovals } from './expired-removals.js'
 import { LastUsed } from './last-used.js'
 import { type RecentSecret, RecentSecrets } from './recent-secrets.js'
 import { intersectScopes, sharedScopes } from './scopes.js'
@@ -51,6 +52,7 @@ export class TokenVerifier {
   readonly #recent = new RecentSecrets()
   readonly #formats: ReadonlyArray<readonly [format: SecretFormat, brand: string]>
   readonly #lastUsed: LastUsed
+  readonly #removals = new ExpiredRemovals((id) => this.deleteExpired({ id }))
 
   constructor(options: TokenVerifierOptions) {
     const { cacheEntries, store } = options
@@ -109,6 +111,11 @@ export class TokenVerifier {
   /** Writes the uses that are only counted in memory so far. */
   flushUses(): Promise<void> {
     return this.#lastUsed.flush()
+  }
+
+  /** Resolves when the expired tokens that were presented so far have been removed, or could not be. */
+  settleRemovals(): Promise<void> {
+    return this.#removals.settle()
   }
 
   forgetUser(userId: UserId): void {
@@ -176,8 +183,7 @@ export class TokenVerifier {
     const { token } = found
     const expiresAtMs = token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
     if (expiresAtMs <= clock.nowMs()) {
-      // If the store cannot now, the next caller who presents it tries again.
-      await this.deleteExpired({ id: token.id }).catch(() => undefined)
+      this.#removals.note(token.id)
       throw INVALID_TOKEN
     }
     const record = users === store.users ? found.user : await users.findById(token.userId)

@@ -3,6 +3,17 @@ import type { UserId } from '../identity.js'
 import type { FoundToken, TokenRecord, TokenUse } from '../stores/store.js'
 import { sharedScopes } from './scopes.js'
 
+/**
+ * The own property that marks a `Token` made here. JSON has no symbols, so no claims of a JWT and no body of a request
+ * can carry it; it is a registered symbol, so that two copies of the package know each other's tokens.
+ */
+export const TOKEN_BRAND: unique symbol = Symbol.for('latchkey.token')
+
+/** Whether a value is a `Token` made here, rather than data that looks like one. */
+export function isToken(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, TOKEN_BRAND)
+}
+
 /** An opaque credential we issued, without its secret. */
 export interface Token {
   readonly id: number
@@ -43,6 +54,7 @@ export function toToken(record: FoundToken): Token {
   const scopes = record.scopes && sharedScopes(record.scopes)
   const previous = record.previous && { hint: record.previous.hint, endsAt: record.previous.endsAt }
   return Object.freeze({
+    [TOKEN_BRAND]: true,
     id,
     policy,
     userId,

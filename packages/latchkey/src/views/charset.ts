@@ -1,7 +1,7 @@
 /** Bytes to text with the charset a caller names, as Python's codecs do it. Parsers and `media-type.ts` call it. */
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { brandError, CHARSET_ERROR_BRAND } from '../brand.js'
-import { tableText, utf16Text } from './code-units.js'
+import { tableText, utf8Text, utf16Text } from './code-units.js'
 
 /** The bytes are not text in this charset; the message is Python's, without the bytes around the wrong one. */
 export class CharsetError extends Error {
@@ -44,10 +44,10 @@ function bufferOf(bytes: Uint8Array): Buffer {
 export const UTF_8: Charset = {
   isUtf8: true,
   // As `TextDecoder` without the removal of a byte order mark, in a fraction of the time.
-  lenient: (bytes) => bufferOf(bytes).toString('utf8'),
+  lenient: (bytes) => (isUtf8(bytes) ? UTF_8.strict(bytes, 'refuse') : bufferOf(bytes).toString('utf8')),
   strict: (bytes, cutOff) => {
     const wrong = isUtf8(bytes) ? null : utf8Fault(bytes)
-    if (wrong === null) return UTF_8.lenient(bytes)
+    if (wrong === null) return isAscii(bytes) ? latin1Text(bytes) : utf8Text(bytes)
     if (!(wrong.isCutOff && cutOff === 'drop')) throw new CharsetError(wrong.message)
     return UTF_8.lenient(bytes.subarray(0, wrong.start))
   },
@@ -136,7 +136,7 @@ const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ...ASCII_NAMES.map((name) => [name, ASCII] as const),
   ...['utf-16', 'utf16', 'u16'].map((name) => [name, UTF_16] as const),
   ...['windows-1252', 'cp1252', '1252'].map((name) => [name, WINDOWS_1252] as const),
-  ['utf-8-sig', decoder('utf-8', false)],
+  ['utf-8-sig', { ...decoder('utf-8', false), hasPlainNewline: true }],
   ...['utf-16-le', 'utf-16le'].map((name) => [name, utf16(false, true)] as const),
   ...['utf-16-be', 'utf-16be'].map((name) => [name, utf16(true, true)] as const),
 ])
@@ -239,7 +239,8 @@ function utf8Fault(bytes: Uint8Array): Fault | null {
     for (let index = 1; index < length; index++) {
       const byte = bytes[at + index]
       if (byte === undefined) return fault(bytes, at, bytes.length, 'unexpected end of data')
-      const [low, high] = index === 1 ? secondByteRange(lead) : [0x80, 0xbf]
+      const low = index === 1 ? lowestSecond(lead) : 0x80
+      const high = index === 1 ? highestSecond(lead) : 0xbf
       // Python's reader takes half a surrogate at the very end for a character that is still to come.
       const isHalfSurrogate = lead === 0xed && index === 1 && byte > high && byte <= 0xbf
       if (isHalfSurrogate && at + 2 === bytes.length)
@@ -258,15 +259,14 @@ function sequenceLength(lead: number): number {
 }
 
 /** RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
-const SECOND_BYTES = new Map<number, readonly [number, number]>([
-  [0xe0, [0xa0, 0xbf]],
-  [0xed, [0x80, 0x9f]],
-  [0xf0, [0x90, 0xbf]],
-  [0xf4, [0x80, 0x8f]],
-])
+function lowestSecond(lead: number): number {
+  if (lead === 0xe0) return 0xa0
+  return lead === 0xf0 ? 0x90 : 0x80
+}
 
-function secondByteRange(lead: number): readonly [number, number] {
-  return SECOND_BYTES.get(lead) ?? [0x80, 0xbf]
+function highestSecond(lead: number): number {
+  if (lead === 0xed) return 0x9f
+  return lead === 0xf4 ? 0x8f : 0xbf
 }
 
 function fault(bytes: Uint8Array, start: number, end: number, reason: string): Fault {

@@ -18,6 +18,36 @@ export function tableText(bytes: Uint8Array, table: Uint16Array): string {
   return unitsText(units)
 }
 
+/** The text of bytes that are UTF-8, which the caller has checked. */
+export function utf8Text(bytes: Uint8Array): string {
+  const units = new Uint16Array(bytes.length)
+  let length = 0
+  for (let at = 0; at < bytes.length; ) {
+    const lead = bytes[at] ?? 0
+    if (lead < 0x80) {
+      units[length++] = lead
+      at += 1
+    } else if (lead < 0xe0) {
+      units[length++] = ((lead & 0x1f) << 6) | tail(bytes[at + 1])
+      at += 2
+    } else if (lead < 0xf0) {
+      units[length++] = ((lead & 0x0f) << 12) | (tail(bytes[at + 1]) << 6) | tail(bytes[at + 2])
+      at += 3
+    } else {
+      const rest = (tail(bytes[at + 1]) << 12) | (tail(bytes[at + 2]) << 6) | tail(bytes[at + 3])
+      const beyond = (((lead & 0x07) << 18) | rest) - 0x1_0000
+      units[length++] = 0xd800 | (beyond >> 10)
+      units[length++] = 0xdc00 | (beyond & 0x3ff)
+      at += 4
+    }
+  }
+  return unitsText(units.subarray(0, length))
+}
+
+function tail(byte = 0): number {
+  return byte & 0x3f
+}
+
 /**
  * The text of UTF-16 bytes; halves of surrogate pairs and of a unit stay out of it.
  *

@@ -132,14 +132,9 @@ function unescapedBytes(bytes: Buffer): Uint8Array {
 
 const NO_DIGIT = -1
 
-/** Code unit -> the value of a hex digit. */
-const HEX_VALUES = new Int8Array(0x1_0000).fill(NO_DIGIT)
+/** Code unit -> the value of a hex digit; -1 where it is none. */
+export const HEX_VALUES = new Int8Array(0x1_0000).fill(NO_DIGIT)
 for (const [value, digit] of [...'0123456789abcdef'].entries()) {
   HEX_VALUES[digit.charCodeAt(0)] = value
   HEX_VALUES[digit.toUpperCase().charCodeAt(0)] = value
-}
-
-/** The value of a hex digit by its code unit; negative for everything else. */
-export function hexValue(unit: number): number {
-  return HEX_VALUES[unit] ?? NO_DIGIT
 }
