@@ -60,7 +60,8 @@ export function orderedStore(store: Store): Store {
   const parts = ORDERED.map((part) => {
     const methods = Object.entries(store[part]).map(([name, method]) => [
       name,
-      (...given: unknown[]) => step(`${part}.${name}`, () => Reflect.apply(method, store[part], given)),
+      (...given: unknown[]) =>
+        step(`${part}.${name}`, async (): Promise<unknown> => Reflect.apply(method, store[part], given)),
     ])
     return [part, Object.fromEntries(methods)]
   })
