@@ -17,7 +17,12 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/{src,test}/**/*.test.ts', 'examples/**/*.test.ts', 'tools/**/*.test.ts'],
+    include: [
+      'packages/*/{src,test}/**/*.test.ts',
+      'examples/**/*.test.ts',
+      'tools/**/*.test.ts',
+      'bench/lib/**/*.test.ts',
+    ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/templates/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ROOT } from './ensure-installed.mjs'
 import { importFaults, staleFiles, tarballFaults } from './lib/pack.mjs'
+import { checkHosts } from './lib/pack-hosts.mjs'
 import { npmCommand, run } from './lib/run.mjs'
 
 const PACKAGES = [
@@ -107,6 +108,7 @@ async function checkConsumer(tarballs) {
   if (compiled !== null)
     await node('a consumer issues, verifies and revokes', ['consumer.js'], { cwd: folder })
   await npm('npx latchkey --help', ['exec', '--offline', '--', 'latchkey', '--help'], { cwd: folder })
+  await checkHosts(folder, node)
   await checkNewProject(folder, tarballs)
 }
 

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeF
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { classIdentityFaults } from './check-class-identity.mjs'
 import { docFaults } from './check-docs.mjs'
 import { installReason, nodeFault, ROOT } from './ensure-installed.mjs'
 import { referencePages } from './generate-reference.mjs'
@@ -101,6 +102,36 @@ describe('layers', () => {
     const { code, output } = await layers()
     expect(output).toContain(`error ${rule}: ${dirname(path)}/`)
     expect(code).not.toBe(0)
+  })
+})
+
+describe('class identity', () => {
+  const path = 'packages/latchkey/src/guard.ts'
+  const faultsOf = (text: string, allowed = {}) => classIdentityFaults({ [path]: text }, allowed)
+
+  test.each([
+    'if (step instanceof Promise) wait(step)',
+    'Identity.prototype.isPrototypeOf(step)',
+    'step.constructor === Promise',
+    'Promise[Symbol.hasInstance](step)',
+  ])('is refused: %s', (text) => {
+    expect(faultsOf(`\n${text}\n`)).toEqual([
+      expect.stringMatching(/^packages\/latchkey\/src\/guard\.ts:2: /),
+    ])
+  })
+
+  test('is nothing that a comment, a text or a type mentions', () => {
+    expect(
+      faultsOf("// a instanceof B\nconst text = 'a instanceof B'\nclass A { constructor() {} }\n"),
+    ).toEqual([])
+  })
+
+  test('is allowed by file and reason, as long as the file needs it', () => {
+    const text = 'export const isOwn = (value: unknown) => value instanceof Own\n'
+    expect(faultsOf(text, { [path]: 'a private class of this module' })).toEqual([])
+    expect(faultsOf(text, { [path]: ' ' })).toHaveLength(1)
+    expect(faultsOf('export {}', { [path]: 'a private class' })).toHaveLength(1)
+    expect(faultsOf(text, { [path]: 'a private class', 'gone.ts': 'a private class' })).toHaveLength(1)
   })
 })
 

@@ -10,10 +10,13 @@ const { join } = require('node:path')
  * neighbours. Add a folder here in the same commit that creates it: a folder without a row fails.
  */
 const LAYERS = [
-  ['errors', 'identity', 'options', 'python-text', 'request', 'clock'],
+  ['brand', 'thenable'],
+  ['log-text', 'options', 'python-text', 'request', 'request-path', 'clock'],
+  ['errors', 'identity'],
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
-  ['rates', 'client-address'],
+  ['rates', 'client-address', 'sealing'],
+  ['proxy-warnings'],
   ['broadcast'],
   ['users'],
   ['tokens', 'jwt'],

@@ -24,6 +24,7 @@ const STEPS = [
     name: 'layers',
     args: [bin('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', 'tools/layers.cjs', ...sources],
   },
+  { name: 'class-identity', args: ['tools/check-class-identity.mjs'] },
   { name: 'unused', args: [bin('knip/bin/knip.js')] },
   {
     name: 'vitest',
@@ -38,6 +39,7 @@ const STEPS = [
   },
   { name: 'conformance', args: ['conformance/run.mjs'], tee: true, count: conformanceCounts },
   { name: 'torture', args: ['torture/run.mjs', '--seconds', '9', '--seed', '1'] },
+  { name: 'attack', args: ['attack/run.mjs', '--minutes', '3', '--seed', '1'] },
   { name: 'docs', args: ['tools/check-docs.mjs'] },
   { name: 'pack', args: ['tools/check-pack.mjs'] },
 ]

@@ -8,8 +8,13 @@
  * @property {string} limit the bare operation that nothing which does this job can beat
  * @property {readonly Goal[]} goals none: the row is for information
  * @property {string} [group] rows that are measured when their group is named, never by default; results have its name
+ * @property {Comparison} [comparison] the row can be compared with an earlier commit
  * @property {boolean} [needsPeers] the packages of `bench/peers/` are installed before it is measured
  * @property {(context: Context) => Promise<Measured>} run
+ *
+ * @typedef {object} Comparison
+ * @property {readonly string[]} series how the names of the compared series begin
+ * @property {number} atMost the ratio of times, new / old, above which the whole interval must not lie
  *
  * @typedef {{ rounds: number, tokens: number }} Options
  * @typedef {Options & { folder: string }} Context `folder` is empty, and is deleted after the row

@@ -12,6 +12,7 @@ export const gate = {
   title: 'the guard of a route: read the header, verify a hot token, ask isAuthenticated',
   unit: 'µs',
   limit: 'latchkey.tokens.verify of the same secret',
+  comparison: { series: ['the gate'], atMost: 1.02 },
   goals: [],
   async run({ rounds, folder }) {
     const { latchkey, store, secrets, nextSecret } = await hotTokens(folder)

@@ -36,6 +36,7 @@ export const HELLO_ROWS = Object.entries(FRAMEWORKS).map(
     title: `GET /hello/ behind the guard, ${words}, ${CONNECTIONS} connections`,
     unit: 'req/s',
     limit: 'the same route without the guard; and with only what no check of an opaque token can leave out',
+    comparison: { series: ['with the guard'], atMost: 1.1 },
     goals: [{ of: 'ofOpen', says: 'of the throughput without the guard', unit: '×', atLeast }],
     run: (context) => measure(framework, isBefore ? [...VARIANTS, EMPTY] : VARIANTS, context),
   }),

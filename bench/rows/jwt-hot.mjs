@@ -29,6 +29,7 @@ export const jwtHot = {
   unit: 'µs',
   limit: 'one SHA-256 of the token, then Map.get',
   needsPeers: true,
+  comparison: { series: ['latchkey.jwts.authenticate'], atMost: 1.02 },
   goals: [
     { of: 'slowestUs', says: 'median, of the kind that takes longest', unit: 'µs', atMost: 3 },
     { of: 'statements', says: 'SQL statements of all calls together', unit: '', atMost: 0 },

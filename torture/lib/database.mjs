@@ -2,6 +2,7 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
+import { startPostgres, startRedis } from './services.mjs'
 
 /**
  * @typedef {object} TortureDatabase
@@ -23,13 +24,11 @@ export async function openDatabase(name, folder) {
 }
 
 async function openPostgres() {
-  const server = process.env.LATCHKEY_TEST_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
-  const admin = new pg.Client({ connectionString: server, connectionTimeoutMillis: 2000 })
-  try {
-    await admin.connect()
-  } catch {
-    return null
-  }
+  const { LATCHKEY_TEST_POSTGRES_URL: given } = process.env
+  const usual = await connectTo(given || 'postgres://postgres@127.0.0.1:5432/postgres')
+  const found = usual ?? (given ? null : await connectTo(await startPostgres()))
+  if (found === null) return null
+  const { url: server, admin } = found
   const made = `latchkey_torture_${process.pid}`
   await admin.query(`create database ${made}`)
   const url = new URL(server)
@@ -50,9 +49,22 @@ async function openPostgres() {
   }
 }
 
+async function connectTo(url) {
+  if (url === null) return null
+  const admin = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 })
+  try {
+    await admin.connect()
+    return { url, admin }
+  } catch {
+    return null
+  }
+}
+
 async function openRedis() {
-  const address = addressOf(new URL(process.env.LATCHKEY_TEST_REDIS_URL ?? 'redis://127.0.0.1:6379'), 6379)
-  const database = (await answers(address)) ? await openPostgres() : null
+  const { LATCHKEY_TEST_REDIS_URL: given } = process.env
+  const usual = addressOf(new URL(given || 'redis://127.0.0.1:6379'), 6379)
+  const address = given || (await answers(usual)) ? usual : await startRedis()
+  const database = address !== null && (await answers(address)) ? await openPostgres() : null
   return (
     database && {
       ...database,

@@ -1,12 +1,16 @@
 /** A request on its way through guard and view: DRF's `Request`, with `user`, `auth` and lazily parsed `data`. */
 import type { CredentialRequest } from './authenticators/authenticator.js'
 import { addressBucket, type ClientAddress, clientAddress, type TrustedProxies } from './client-address.js'
-import { ANONYMOUS, type Identity } from './identity.js'
+import { ANONYMOUS, type Identity, requireChecked } from './identity.js'
+import { printable } from './log-text.js'
+import type { ProxyWarnings } from './proxy-warnings.js'
 import type { HttpRequest, RouteMatch } from './request.js'
+import { decodePath, hasOneReading } from './request-path.js'
 import { parseCookies } from './sessions/cookies.js'
 
 export interface ApiRequestContext {
   readonly isTrustedProxy: TrustedProxies
+  readonly proxyWarnings: ProxyWarnings
   readonly maxBodyBytes: number
   /** Turns the body into data: the view's parsers. */
   readonly parse: (body: Uint8Array, contentType: string | undefined) => unknown
@@ -25,7 +29,9 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   #identity: Identity = ANONYMOUS
   #cookies: ReadonlyMap<string, string> | undefined
   #address: string | undefined
+  #remoteAddress: string | undefined
   #data: Promise<unknown> | undefined
+  #path: string | undefined
 
   constructor(http: HttpRequest, context: ApiRequestContext) {
     this.http = http
@@ -46,8 +52,31 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
     return this.http.method
   }
 
+  /**
+   * The path that was routed, percent-decoded once: DRF's `request.path`. `%2F` stays as it is, since it separates no
+   * segments. `rawPath` is the path as it was sent.
+   */
   get path(): string {
-    return this.http.path
+    this.#path ??= decodePath(this.http.rawPath)
+    return this.#path
+  }
+
+  /** The path as it was sent, with its percent escapes. Never decide by it: one path has many such spellings. */
+  get rawPath(): string {
+    return this.http.rawPath
+  }
+
+  /**
+   * False where somebody has read the path, and other readers (file servers, the handler) may take it for another one.
+   * What permissions say about such a path does not count.
+   */
+  get isPathClear(): boolean {
+    return this.#path === undefined || hasOneReading(this.http.rawPath, this.#path)
+  }
+
+  /** Method and path for logs and error listeners, without control characters. */
+  get logged(): { readonly method: string; readonly path: string } {
+    return { method: printable(this.method), path: printable(decodePath(this.http.rawPath)) }
   }
 
   get secure(): boolean {
@@ -55,11 +84,15 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   get remoteAddress(): string | undefined {
-    return this.http.remoteAddress
+    return this.#remoteAddress ?? this.http.remoteAddress
   }
 
   get address(): string {
-    this.#address ??= addressBucket(this.#client().counted)
+    if (this.#address === undefined) {
+      const { counted } = this.#client()
+      this.#context.proxyWarnings.review(this.http, counted)
+      this.#address = addressBucket(counted)
+    }
     return this.#address
   }
 
@@ -108,18 +141,26 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
     if (!this.#vary.includes(header)) this.#vary = [...this.#vary, header]
   }
 
-  /** The guard's result, set once by whoever ran it. */
+  /**
+   * Takes the guard's result.
+   * @throws TypeError for anything else
+   */
   identify(identity: Identity): void {
-    this.#identity = identity
+    this.#identity = requireChecked(identity)
   }
 
   #client(): ClientAddress {
-    const { isTrustedProxy } = this.#context
-    return clientAddress(this.http.remoteAddress, this.http.header('x-forwarded-for'), isTrustedProxy)
+    const { isTrustedProxy, proxyWarnings } = this.#context
+    const { remoteAddress } = this
+    const client = clientAddress(remoteAddress, this.http.header('x-forwarded-for'), isTrustedProxy)
+    if (client.ignoresForwarded) proxyWarnings.ignoredForwarded('X-Forwarded-For', client.counted)
+    return client
   }
 
   async #parseBody(): Promise<unknown> {
     if (this.http.parsedBody !== undefined) return this.http.parsedBody
+    // A caller that closes the connection after its body would have no address, and be counted with others.
+    this.#remoteAddress = this.http.remoteAddress
     const body = await this.http.body(this.#context.maxBodyBytes)
     return this.#context.parse(body, this.http.header('content-type'))
   }

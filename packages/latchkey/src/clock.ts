@@ -5,4 +5,18 @@ export interface Clock {
   nowMs(): number
 }
 
+/**
+ * An app's clock whose answers are checked: every expiry is compared with them, and nothing is later than NaN.
+ * @returns a clock that throws a TypeError in place of an answer that is not a finite number
+ */
+export function checkedClock(clock: Clock): Clock {
+  return Object.freeze({
+    nowMs: () => {
+      const nowMs = clock.nowMs()
+      if (!Number.isFinite(nowMs)) throw new TypeError('clock: nowMs() must return a finite number')
+      return nowMs
+    },
+  })
+}
+
 export const systemClock: Clock = Object.freeze({ nowMs: () => Date.now() })

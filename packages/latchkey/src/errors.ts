@@ -1,4 +1,5 @@
 /** Every way in which Latchkey refuses: one table of codes, one error class. A leaf that all layers share. */
+import { brandError, ERROR_BRAND, isBranded } from './brand.js'
 
 interface ErrorRow {
   readonly status: number
@@ -86,6 +87,7 @@ export class LatchkeyError extends Error {
     this.challengeParameters = options.challengeParameters
     this.headers = options.headers
     this.detail = options.detail
+    brandError(this, ERROR_BRAND)
   }
 }
 
@@ -96,7 +98,38 @@ function fieldsText(fields: FieldErrors): string {
     .join(' ')
 }
 
-/** True for an error with one of these codes. */
+/**
+ * Whether this is a `LatchkeyError`, with one of these codes if any are given. Recognises errors of another copy of the
+ * package and of another realm, if this copy knows their code.
+ */
 export function isLatchkeyError(error: unknown, ...codes: readonly ErrorCode[]): error is LatchkeyError {
-  return error instanceof LatchkeyError && (codes.length === 0 || codes.includes(error.code))
+  if (!isBranded(error, ERROR_BRAND)) return false
+  const code: unknown = Reflect.get(error, 'code')
+  return isErrorCode(code) && (codes.length === 0 || codes.includes(code))
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code)
+}
+
+/** The message of whatever was thrown, for logs and the command line. Errors of another realm have one, too. */
+export function messageOf(error: unknown): string {
+  const message = memberOf(error, 'message')
+  return typeof message === 'string' ? message : String(error)
+}
+
+/** The stack of whatever was thrown, for logs; its message where it has none. */
+export function stackOf(error: unknown): string {
+  const stack = memberOf(error, 'stack')
+  return typeof stack === 'string' ? stack : messageOf(error)
+}
+
+/** The `code` of an error of Node or of a library: `ENOENT`, `SQLITE_BUSY`; `''` where there is none. */
+export function codeOf(error: unknown): string {
+  const code = memberOf(error, 'code')
+  return typeof code === 'string' ? code : ''
+}
+
+function memberOf(error: unknown, name: string): unknown {
+  return typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined
 }

@@ -1,11 +1,12 @@
 /** What happened to logins and tokens, told to the app while it happens: Django's and knox's signals. A leaf. */
 import type { User, UserId } from './identity.js'
+import { handleRejection } from './thenable.js'
 
-/** A token was given out at a login (knox and JWT; `obtainAuthToken` tells of none, as in DRF). */
+/** A token was given out at a login (knox, JWT, session; `obtainAuthToken` tells of none, as in DRF). */
 export interface UserLoggedIn {
   readonly kind: 'user_logged_in'
   readonly user: User
-  /** `jwt` for a pair or a sliding token. */
+  /** `jwt` for a pair or a sliding token, `session` for a session. */
   readonly policy: string
   /** Prefix and last four characters of the token; of JWTs the `jti`, which names their family. */
   readonly hint: string
@@ -83,7 +84,7 @@ export function eventEmitter(
     try {
       // An async function is a listener too, and its rejection would end the process.
       const result: unknown = listener(event)
-      if (result instanceof Promise) result.catch((error: unknown) => onTrouble(error, event))
+      handleRejection(result, (error) => onTrouble(error, event))
     } catch (error) {
       onTrouble(error, event)
     }

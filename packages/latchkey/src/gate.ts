@@ -3,8 +3,9 @@
  * of the framework's own.
  */
 import { ApiRequest } from './api-request.js'
+import { LatchkeyError } from './errors.js'
 import { type GuardPolicy, runGuard } from './guard.js'
-import type { Identity } from './identity.js'
+import { CheckedIdentity, type Identity, requireChecked } from './identity.js'
 import type { HttpRequest, HttpResponse } from './request.js'
 import type { Services } from './services.js'
 import { type ErrorContext, errorAnswer } from './views/error-answer.js'
@@ -39,30 +40,43 @@ function refusalOf(answer: ApiResponse, { vary }: ApiRequest): GateOutcome {
 export function createGate(policy: GuardPolicy, context: GateContext): Gate {
   const requestContext = {
     isTrustedProxy: context.services.isTrustedProxy,
+    proxyWarnings: context.services.proxyWarnings,
     maxBodyBytes: context.maxBodyBytes,
     parse: (body: Uint8Array, contentType: string | undefined) =>
       parseBody(context.parsers, body, contentType),
     route: {},
     leavesBody: true,
   }
-  const pass = (identity: Identity): GateOutcome => ({ identity, refusal: null })
   const refuse = (request: ApiRequest, error: unknown): GateOutcome => {
     try {
-      return refusalOf(errorAnswer(error, policy, request, context), request)
+      return refusalOf(errorAnswer(error, policy, request.logged, context), request)
     } catch (trouble) {
       // JSON cannot express what the app's handler made of it.
       const { onError } = context
-      onError(trouble, request)
-      return refusalOf(errorAnswer(error, policy, request, { onError }), request)
+      onError(trouble, request.logged)
+      return refusalOf(errorAnswer(error, policy, request.logged, { onError }), request)
     }
   }
-  const settle = (request: ApiRequest, identity: Promise<Identity>): Promise<GateOutcome> =>
-    identity.then(pass, (error: unknown) => refuse(request, error))
+  // The path is looked at last: a permission must have read it for its spelling to matter.
+  const pass = (request: ApiRequest, identity: CheckedIdentity): GateOutcome =>
+    request.isPathClear ? { identity, refusal: null } : refuse(request, new LatchkeyError('not_found'))
+  const settle = async (
+    request: ApiRequest,
+    identity: PromiseLike<CheckedIdentity>,
+  ): Promise<GateOutcome> => {
+    try {
+      return pass(request, requireChecked(await identity))
+    } catch (error) {
+      return refuse(request, error)
+    }
+  }
+  const { proxyWarnings } = requestContext
   return (http) => {
     const request = new ApiRequest(http, requestContext)
     try {
+      if (!proxyWarnings.hasSeenFramework) proxyWarnings.seeFramework(http)
       const identity = runGuard(policy, request, context.services)
-      return identity instanceof Promise ? settle(request, identity) : pass(identity)
+      return CheckedIdentity.holds(identity) ? pass(request, identity) : settle(request, identity)
     } catch (error) {
       return refuse(request, error)
     }

@@ -4,9 +4,10 @@
  */
 import type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
 import { LatchkeyError } from './errors.js'
-import { ANONYMOUS, type Identity } from './identity.js'
+import { ANONYMOUS, CheckedIdentity, checkedIdentity, type Identity } from './identity.js'
 import { isAllowed, type Permission } from './permissions/permission.js'
 import type { Services } from './services.js'
+import { isThenable } from './thenable.js'
 import { applyThrottles, type Throttle } from './throttles/throttle.js'
 
 /** What guards a route. */
@@ -21,7 +22,8 @@ export interface GuardPolicy {
 export type GuardedRequest = CredentialRequest & { readonly path: string }
 
 /**
- * Who asks, if they may. Answers synchronously when every step can (a hot token, throttles that count here).
+ * Who asks, if they may: always a `CheckedIdentity`. Answers synchronously when every step can (a hot token, throttles
+ * that count here).
  * Throws or rejects with `throttled`, `authentication_failed`, `not_authenticated`, `permission_denied`,
  * `store_unavailable`.
  */
@@ -29,7 +31,7 @@ export function runGuard(
   policy: GuardPolicy,
   request: GuardedRequest,
   services: Services,
-): Identity | Promise<Identity> {
+): CheckedIdentity | Promise<CheckedIdentity> {
   return policy.throttles.length === 0
     ? identify(policy, request, services)
     : identifyThrottled(policy, request, services)
@@ -39,7 +41,7 @@ function identifyThrottled(
   policy: GuardPolicy,
   request: GuardedRequest,
   services: Services,
-): Identity | Promise<Identity> {
+): CheckedIdentity | Promise<CheckedIdentity> {
   const throttle = (stage: Throttle['stage'], identity: Identity | null) =>
     applyThrottles(policy.throttles, stage, request, identity, services.throttles, services.clock.nowMs())
   return after(throttle('address', null), () =>
@@ -57,11 +59,11 @@ function identify(
   policy: GuardPolicy,
   request: GuardedRequest,
   services: Services,
-): Identity | Promise<Identity> {
+): CheckedIdentity | Promise<CheckedIdentity> {
   const identity = authenticate(policy.authentication, request, services, 0)
-  return identity instanceof Promise
-    ? authorizeLater(policy, identity, request)
-    : authorize(policy, identity, request)
+  return CheckedIdentity.holds(identity)
+    ? authorize(policy, identity, request)
+    : authorizeLater(policy, identity, request)
 }
 
 /** The next step: at once where the one before is done, else when it is. */
@@ -69,7 +71,7 @@ function after<Value, Result>(
   step: Value | Promise<Value>,
   next: (value: Value) => Result | Promise<Result>,
 ): Result | Promise<Result> {
-  return step instanceof Promise ? step.then(next) : next(step)
+  return isThenable(step) ? step.then(next) : next(step)
 }
 
 /** The first authenticator that recognises a credential decides; the first that throws ends the request. */
@@ -78,27 +80,38 @@ function authenticate(
   request: GuardedRequest,
   services: Services,
   from: number,
-): Identity | Promise<Identity> {
+): CheckedIdentity | Promise<CheckedIdentity> {
   for (let index = from; index < authenticators.length; index += 1) {
-    const identity = authenticators[index]?.authenticate(request, services) ?? null
-    if (identity instanceof Promise) return orNext(identity, authenticators, request, services, index + 1)
-    if (identity !== null) return identity
+    const authenticator = authenticators[index]
+    const answer: unknown = authenticator?.authenticate(request, services)
+    if (CheckedIdentity.holds(answer)) return answer
+    if (answer === null || answer === undefined) continue
+    if (isThenable(answer)) return orNext(answer, authenticators, request, services, index)
+    return checkedIdentity(answer, sourceOf(authenticator))
   }
   return ANONYMOUS
 }
 
 async function orNext(
-  identity: Promise<Identity | null>,
+  answering: PromiseLike<unknown>,
   authenticators: readonly Authenticator[],
   request: GuardedRequest,
   services: Services,
-  next: number,
-): Promise<Identity> {
-  return (await identity) ?? authenticate(authenticators, request, services, next)
+  index: number,
+): Promise<CheckedIdentity> {
+  const answer = await answering
+  if (CheckedIdentity.holds(answer)) return answer
+  if (answer === null || answer === undefined)
+    return authenticate(authenticators, request, services, index + 1)
+  return checkedIdentity(answer, sourceOf(authenticators[index]))
+}
+
+function sourceOf(authenticator: Authenticator | undefined): string {
+  return `authentication: ${authenticator?.name ?? 'an authenticator'}.authenticate()`
 }
 
 /** DRF's rule: who is nobody is asked to say who they are; who is somebody is told that they may not. */
-function authorize(policy: GuardPolicy, identity: Identity, request: GuardedRequest): Identity {
+function authorize(policy: GuardPolicy, identity: CheckedIdentity, request: GuardedRequest): CheckedIdentity {
   for (const permission of policy.permissions) {
     if (!isAllowed(permission, identity, request)) throw denied(policy, permission, identity, request)
   }
@@ -107,9 +120,9 @@ function authorize(policy: GuardPolicy, identity: Identity, request: GuardedRequ
 
 async function authorizeLater(
   policy: GuardPolicy,
-  identity: Promise<Identity>,
+  identity: Promise<CheckedIdentity>,
   request: GuardedRequest,
-): Promise<Identity> {
+): Promise<CheckedIdentity> {
   return authorize(policy, await identity, request)
 }
 

@@ -9,6 +9,8 @@ export {
   jwtKind,
   jwtStatelessUserAuthentication,
 } from './authenticators/jwt.js'
+export type { KeywordClaim } from './authenticators/keyword-claim.js'
+export { ambientAuthentication, type OwnOriginOptions } from './authenticators/own-origin.js'
 export {
   type RemoteUserAuthenticationOptions,
   remoteUserAuthentication,
@@ -21,7 +23,9 @@ export {
 } from './authenticators/token.js'
 export type { Broadcast } from './broadcast/broadcast.js'
 export { type Clock, systemClock } from './clock.js'
-export { Keyring, MIN_SECRET_LENGTH, type SecretSource } from './crypto/keyring.js'
+export { Keyring, MIN_SECRET_LENGTH, SECRET_PREFIX, type SecretSource } from './crypto/keyring.js'
+export type { SealedRecord, SealedSigningKey, SealedToken } from './crypto/sealed-record.js'
+export { secretWeakness } from './crypto/secret-weakness.js'
 export { type JwksOptions, jwks } from './endpoints/jwks.js'
 export {
   type JwtCookieMode,
@@ -41,6 +45,9 @@ export {
   type PersonalTokensOptions,
   personalTokens,
 } from './endpoints/personal-tokens.js'
+export type { SessionEndpointOptions } from './endpoints/session/session-cookies.js'
+export { type SessionLoginOptions, sessionLogin } from './endpoints/session/session-login.js'
+export { sessionLogout } from './endpoints/session/session-logout.js'
 export {
   ERRORS,
   type ErrorCode,
@@ -94,8 +101,10 @@ export type {
 } from './jwt/signing-keys.js'
 export { createLatchkey, type Latchkey } from './latchkey.js'
 export type { LatchkeyOptions } from './latchkey-options.js'
+export { printable, printableLines } from './log-text.js'
 export { type Argon2idOptions, argon2id } from './passwords/argon2id.js'
 export { type BcryptOptions, bcrypt, bcryptSha256 } from './passwords/bcrypt.js'
+export { type DjangoRelease, djangoHasher } from './passwords/django.js'
 export type { PasswordHasher } from './passwords/hasher.js'
 export { md5, sha1, unsaltedMd5, unsaltedSha1 } from './passwords/md5.js'
 export {
@@ -127,6 +136,7 @@ export {
 } from './permissions/permission.js'
 export { parseRate, type Rate } from './rates.js'
 export type { Handler, HttpRequest, HttpResponse, RouteMatch } from './request.js'
+export type { Resealed, Sealer, SealingState } from './sealing/sealer.js'
 export type { Services } from './services.js'
 export { type CookieOptions, serializeCookie } from './sessions/cookies.js'
 export { newCsrfToken } from './sessions/csrf.js'
@@ -146,12 +156,21 @@ export { TokenSecret } from './tokens/token-secret.js'
 export type { TokenPage } from './tokens/token-selection.js'
 export type { IssuedToken, TokenService } from './tokens/token-service.js'
 export type { Caller, TokenIdentity } from './tokens/token-verifier.js'
+export { emailErrors } from './users/email.js'
 export type { Credentials, LoginOptions, LoginService } from './users/login-service.js'
-export {
-  type CreateUserOptions,
-  emailErrors,
-  type SetPasswordOptions,
-  type UserService,
+export { type FlagColumn, mapUser, type ObjectIdLike, type UserColumns } from './users/map-user.js'
+export type {
+  ImportedUser,
+  ImportRow,
+  ImportUsersOptions,
+  RefusedUser,
+  UnreadableUser,
+  UserImportReport,
+} from './users/user-import.js'
+export type {
+  CreateUserOptions,
+  SetPasswordOptions,
+  UserService,
 } from './users/user-service.js'
 export { normalizeUsername, usernameErrors } from './users/username.js'
 export { apiView, type MethodName } from './views/api-view.js'

@@ -55,7 +55,17 @@ export interface LatchkeyOptions {
   readonly maxBodyBytes?: number
   /** Failed logins per account and address, in DRF's rate syntax; null: any number. Default is `10/min`. */
   readonly loginRate?: string | null
-  /** Addresses and ranges whose `X-Forwarded-For` is believed. Default is none. */
+  /**
+   * Failed logins per account, over all addresses; null: any number. Default is `100/hour`, or null where `loginRate` is.
+   * The last 10 addresses of a user's successful logins, of the last 90 days, are exempt.
+   */
+  readonly loginAccountRate?: string | null
+  /** Failed logins per address, over all accounts; null: any number. Default is `100/hour`, or null where `loginRate` is. */
+  readonly loginAddressRate?: string | null
+  /**
+   * The proxies whose `X-Forwarded-For` is believed: addresses, ranges, and `unix` for one that connects to a Unix
+   * socket. Default is none: behind a proxy all callers then count as one address, and `onError` gets a warning.
+   */
   readonly trustedProxies?: readonly string[]
   /** Signing key and settings of JWTs: what `jwtAuthentication` and the `/api/token/` endpoints need. */
   readonly jwt?: JwtOptions
@@ -63,8 +73,12 @@ export interface LatchkeyOptions {
   readonly policies?: readonly TokenPolicy[]
   /** How long a use of a token that tracks them may wait in memory before it is written, in batches. Default is 30. */
   readonly lastUsedFlushSeconds?: number
-  /** Your own users table. Default is the store's. With it nothing is cached unless `cacheEntries` says so. */
+  /**
+   * Your own users table. Default is the store's. Every record that it returns is checked; a record that is not complete
+   * is an error (500), never a user. With it nothing is cached unless `cacheEntries` says so.
+   */
   readonly users?: UserSource
+  /** With `users`, `upgrade` is false by default: a hash in your table is rewritten only when you ask for it. */
   readonly passwords?: Omit<PasswordsOptions, 'clock'>
   readonly sessions?: SessionOptions
   /**
@@ -73,7 +87,10 @@ export interface LatchkeyOptions {
    */
   readonly cacheEntries?: number
   readonly clock?: Clock
-  /** Told about every 5xx, and when `onEvent` failed. Default writes one line to stderr. */
+  /**
+   * Told about every 5xx, when `onEvent` failed, and once of each mistake about proxies (`trustedProxies`). Default writes
+   * one line to stderr.
+   */
   readonly onError?: ErrorListener
   /** DRF's EXCEPTION_HANDLER: the last word on how an error is answered, in views and guards. Default is DRF's shape. */
   readonly exceptionHandler?: ExceptionHandler
@@ -95,6 +112,8 @@ export const LATCHKEY_RULES: Rules<LatchkeyOptions> = Object.freeze({
   throttleFlushSeconds: numberRule(0),
   counters: having('what counts, such as redisCounters(client)', 'hit'),
   loginRate: orNull(TEXT),
+  loginAccountRate: orNull(TEXT),
+  loginAddressRate: orNull(TEXT),
   trustedProxies: TEXTS,
   jwt: OPTIONS,
   policies: listOf('policies, such as knox().policy', OPTIONS.holds),

@@ -1,10 +1,12 @@
 /** The composition root for embedders: options in, services and mounted views out. */
+import { composeAuthenticators } from './authenticators/compose.js'
 import { tokenAuthentication } from './authenticators/token.js'
 import { trustedProxies } from './client-address.js'
-import { systemClock } from './clock.js'
-import { Keyring } from './crypto/keyring.js'
+import { checkedClock, systemClock } from './clock.js'
+import { Keyring, type SecretSource } from './crypto/keyring.js'
+import { secretWeakness } from './crypto/secret-weakness.js'
 import { obtainAuthToken } from './endpoints/obtain-auth-token.js'
-import { isLatchkeyError } from './errors.js'
+import { isLatchkeyError, stackOf } from './errors.js'
 import { eventEmitter } from './events.js'
 import { createGate, type Gate } from './gate.js'
 import type { GuardPolicy } from './guard.js'
@@ -12,18 +14,24 @@ import { isSameUserId, type UserId, userIdOf } from './identity.js'
 import { JwtService } from './jwt/jwt-service.js'
 import { SigningKeys } from './jwt/signing-keys.js'
 import { LATCHKEY_RULES, type LatchkeyOptions } from './latchkey-options.js'
+import { printable, printableLines } from './log-text.js'
 import { checkOptions, checkValue, hasMember, required, rule } from './options.js'
-import { createPasswords } from './passwords/passwords.js'
+import { createPasswords, type PasswordsOptions } from './passwords/passwords.js'
 import { isAuthenticated } from './permissions/is-authenticated.js'
 import { type IdentityBehind, PERMISSIONS, type Permission } from './permissions/permission.js'
+import { ProxyWarnings } from './proxy-warnings.js'
 import { parseRate } from './rates.js'
 import type { Handler } from './request.js'
+import { Sealer } from './sealing/sealer.js'
 import type { Services } from './services.js'
 import { SessionService } from './sessions/session-service.js'
 import type { Store } from './stores/store.js'
+import { checkedCounters } from './throttles/checked-counters.js'
 import { ThrottleCounters } from './throttles/throttle-counters.js'
 import { TokenService } from './tokens/token-service.js'
+import type { LoginRates } from './users/login-limits.js'
 import { LoginService } from './users/login-service.js'
+import { checkedUserSource } from './users/user-record.js'
 import { UserService } from './users/user-service.js'
 import { dispatch } from './views/dispatch.js'
 import { safeListener } from './views/error-answer.js'
@@ -67,6 +75,9 @@ const FLUSH = Object.freeze({ method: 'FLUSH', path: 'last-used' })
 /** What `onError` is told when processes could not tell each other what they allowed. */
 const EXCHANGE = Object.freeze({ method: 'FLUSH', path: 'throttles' })
 
+/** What `onError` is told with a warning about proxies. */
+const PROXIES = Object.freeze({ method: 'CHECK', path: 'trustedProxies' })
+
 const MEBIBYTE = 1024 * 1024
 const DEFAULT_CACHE_ENTRIES = 50_000
 
@@ -74,21 +85,26 @@ const DEFAULT_CACHE_ENTRIES = 50_000
  * Builds a Latchkey.
  * @throws TypeError that names the option, for every option that cannot work
  */
-export function createLatchkey(options: LatchkeyOptions): Latchkey {
-  checkOptions('createLatchkey', options, LATCHKEY_RULES)
-  const { store, clock = systemClock, maxBodyBytes = MEBIBYTE } = options
+export function createLatchkey(latchkeyOptions: LatchkeyOptions): Latchkey {
+  const options = checkOptions('createLatchkey', latchkeyOptions, LATCHKEY_RULES)
+  const { store, maxBodyBytes = MEBIBYTE } = options
+  const clock = options.clock === undefined ? systemClock : checkedClock(options.clock)
   const onError = safeListener(options.onError ?? logError, logError)
-  const { counters = store.counters } = options
+  const counters = options.counters === undefined ? store.counters : checkedCounters(options.counters)
   if (options.secret === undefined) {
     throw new TypeError('secret: is missing; set LATCHKEY_SECRET to at least 32 random characters')
   }
   const defaults = completeDefaults(options, maxBodyBytes)
-  const userSource = options.users ?? store.users
-  const passwords = createPasswords({ ...options.passwords, clock })
+  // Records of the store's own users were made by the store; those of an app's table are checked where they enter.
+  const hasOwnUsers = options.users !== undefined && options.users !== store.users
+  const userSource =
+    hasOwnUsers && options.users !== undefined ? checkedUserSource(options.users) : store.users
+  const passwords = createPasswords({ ...passwordsOptions(options, hasOwnUsers), clock })
   const cacheEntries = options.cacheEntries ?? (options.users === undefined ? undefined : 0)
   const emit = eventEmitter(options.onEvent, (error, { kind }) =>
     onError(error, { method: 'EVENT', path: kind }),
   )
+  warnOfWeakSecret(options.secret)
   const keyring = new Keyring(options.secret)
   const signingKeys = new SigningKeys({ store, keyring, clock, ...(options.jwt && { jwt: options.jwt }) })
   const services: Services = Object.freeze({
@@ -111,7 +127,10 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       counters,
       access: store.access,
       clock,
-      rate: parseRate(options.loginRate === undefined ? '10/min' : options.loginRate, 'loginRate'),
+      rates: loginRates(options),
+      loginAddresses: store.loginAddresses,
+      macs: (text) => keyring.macs('login address', text),
+      exactUsernames: !hasOwnUsers,
       emit,
     }),
     sessions: new SessionService({ ...options.sessions, store, users: userSource, clock }),
@@ -128,6 +147,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
             signingKeys,
           }),
     signingKeys,
+    sealing: new Sealer(keyring, store),
     userSource,
     counters,
     throttles: new ThrottleCounters({
@@ -138,6 +158,9 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     }),
     clock,
     isTrustedProxy: trustedProxies(options.trustedProxies ?? []),
+    proxyWarnings: new ProxyWarnings((options.trustedProxies ?? []).length > 0, (warning) =>
+      onError(warning, PROXIES),
+    ),
   })
   // Without `jwt` here, another program on this store may have issued some.
   const endJwts = (id: UserId) =>
@@ -186,6 +209,21 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   })
 }
 
+/** Who switches off the limit per account and address has none, unless another one is named. */
+function loginRates({ loginRate, loginAccountRate, loginAddressRate }: LatchkeyOptions): LoginRates {
+  const others = loginRate === null ? null : '100/hour'
+  return {
+    pair: parseRate(loginRate === undefined ? '10/min' : loginRate, 'loginRate'),
+    account: parseRate(loginAccountRate === undefined ? others : loginAccountRate, 'loginAccountRate'),
+    address: parseRate(loginAddressRate === undefined ? others : loginAddressRate, 'loginAddressRate'),
+  }
+}
+
+/** Hashes in a table of the app's own may be read by other programs too, so they are rewritten only when asked. */
+function passwordsOptions({ passwords = {} }: LatchkeyOptions, hasOwnUsers: boolean): PasswordsOptions {
+  return { ...passwords, upgrade: passwords.upgrade ?? !hasOwnUsers }
+}
+
 /** Under the id that the app gave, at once, and under the one that its source has for it. */
 async function narrowUser(id: UserId, { tokens, jwts, userSource }: Services, store: Store): Promise<void> {
   const forget = (userId: UserId) => {
@@ -206,7 +244,7 @@ function completeDefaults(options: LatchkeyOptions, maxBodyBytes: number): Compl
   const [first, ...rest] = options.renderers ?? [jsonRenderer(), browsableRenderer()]
   if (first === undefined) throw new TypeError('renderers: name at least one')
   return Object.freeze({
-    authentication: Object.freeze([...(options.authentication ?? [tokenAuthentication()])]),
+    authentication: composeAuthenticators(options.authentication ?? [tokenAuthentication()]),
     permissions: Object.freeze([...(options.permissions ?? [isAuthenticated])]),
     throttles: Object.freeze([...(options.throttles ?? [])]),
     parsers: Object.freeze([...(options.parsers ?? [jsonParser(), formParser(), multipartParser()])]),
@@ -224,16 +262,26 @@ function renderersOf(
   return [first, ...rest]
 }
 
-/** One line for the log: the path, and the internal detail; never headers, bodies or secrets. */
+/** In production only: tests and examples may have secrets that can be read. A source that is asked later is not. */
+function warnOfWeakSecret(source: SecretSource): void {
+  if (process.env.NODE_ENV !== 'production' || typeof source === 'function') return
+  const weakness = [source]
+    .flat()
+    .map(secretWeakness)
+    .find((one) => one !== null)
+  if (weakness === undefined) return
+  process.emitWarning(`createLatchkey: the secret can be guessed: ${weakness}`, {
+    code: 'LATCHKEY_WEAK_SECRET',
+    detail: 'Take 32 random bytes, for example what `latchkey secret generate` prints.',
+  })
+}
+
+/** One entry for the log: the path, and the internal detail; never headers, bodies or secrets. */
 function logError(
   error: unknown,
   { method, path }: { readonly method: string; readonly path: string },
 ): void {
-  const where = `${method.slice(0, 20)} ${path.slice(0, 200)}`.replace(/[^\x20-\x7e]/g, '?')
-  const what = isLatchkeyError(error)
-    ? `${error.code}: ${error.message}`
-    : error instanceof Error
-      ? error.stack
-      : 'error'
-  console.error(`latchkey: ${where}: ${what}`)
+  const where = printable(`${method.slice(0, 20)} ${path.slice(0, 200)}`)
+  const what = isLatchkeyError(error) ? `${error.code}: ${error.message}` : stackOf(error)
+  console.error(`latchkey: ${where}: ${printableLines(what)}`)
 }

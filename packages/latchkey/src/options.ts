@@ -2,6 +2,7 @@
  * How what an app passes in is checked: each kind of options has one table, which names every option and what it must
  * be. Asked once, when something is made, so that a mistake is found before the first request. A leaf.
  */
+import { handleRejection, isThenable } from './thenable.js'
 
 /** What a value must be: words that follow "must", and a test. */
 export interface Rule {
@@ -107,8 +108,9 @@ export function given<Options extends object>(options: Options): Options {
 }
 
 /**
- * Whether these are options and no others. An option that is `undefined` is one that was left out.
+ * Checks that these are options and no others. An option that is `undefined` is one that was left out.
  *
+ * @returns a copy without a prototype, so that an option that was left out is never found on `Object.prototype`
  * @param call what they were given to: `createLatchkey`
  * @param path what stands before their names: `jwt.`
  * @throws TypeError that names the option
@@ -118,20 +120,36 @@ export function checkOptions<Options extends object>(
   options: Options,
   rules: Rules<Options>,
   path = '',
-): void {
+): Options {
   if (!isObject(options)) throw new TypeError(`${call}: takes an object of options`)
-  for (const name of Object.keys(options)) {
+  const own: Options = Object.freeze(Object.assign(Object.create(null), options))
+  for (const name of Object.keys(own)) {
     if (!Object.hasOwn(rules, name)) {
       throw new TypeError(`${path}${name}: ${call} has no such option, only ${Object.keys(rules).join(', ')}`)
     }
   }
   for (const [name, one] of Object.entries<Rule>(rules))
-    checkValue(`${path}${name}`, Reflect.get(options, name), one)
+    checkValue(`${path}${name}`, Reflect.get(own, name), one)
+  return own
 }
 
 /** @throws TypeError `<name>: must …` */
 export function checkValue(name: string, value: unknown, { must, holds, isRequired = false }: Rule): void {
   if (value === undefined ? isRequired : !holds(value)) throw new TypeError(`${name}: must ${must}`)
+}
+
+/**
+ * Checks what a function of an app answered, where the answer enters. It does not wait: a promise is refused, and its
+ * rejection handled.
+ *
+ * @param name the function, as the app knows it: `jwt.tokenUser()`
+ * @throws TypeError `<name>: must return …`
+ */
+export function checkAnswer(name: string, answer: unknown, { must, holds }: Rule): void {
+  if (!isThenable(answer) && holds(answer)) return
+  handleRejection(answer)
+  const what = must.replace(/^be /, '')
+  throw new TypeError(`${name}: must return ${what}${isThenable(answer) ? ', and no promise' : ''}`)
 }
 
 function isObject(value: unknown): value is object {

@@ -7,14 +7,26 @@
 export interface HttpRequest {
   /** Upper case for the methods of RFC 9110; anything else as it was sent. */
   readonly method: string
-  /** The path with percent escapes as sent, without the query: `/hello/`. */
-  readonly path: string
+  /**
+   * The path with percent escapes as sent, without the query: `/hello/`. Where a framework has routed the request, the
+   * path that its router was given. Permissions get it decoded (`ApiRequest.path`).
+   */
+  readonly rawPath: string
   /** The raw query without its `?`: `format=json`. */
   readonly query: string
   /** Whether the connection is TLS. Behind a proxy that ends TLS the adapter's caller decides. */
   readonly secure: boolean
-  /** The peer of the connection, e.g. `127.0.0.1`; undefined where the runtime does not say. */
+  /**
+   * The peer of the connection, e.g. `127.0.0.1`; `unix` for the peer of a Unix socket; `''` where the connection is
+   * closed already, or header lines may be missing, so that nobody can tell what a proxy added; undefined where the
+   * runtime does not say.
+   */
   readonly remoteAddress: string | undefined
+  /**
+   * The framework's own setting by which it believes proxies, in words, where that is set: `trust proxy of Express`.
+   * Latchkey does not read it, and warns when `trustedProxies` is not set beside it.
+   */
+  readonly frameworkProxies?: string | undefined
   /**
    * A header by its lower-case name; the values of a repeated header joined with `,` (cookies with `; `), so that two
    * conflicting `Authorization` headers are one malformed header and never "the first wins". Of headers that decide

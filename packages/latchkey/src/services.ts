@@ -4,6 +4,8 @@ import type { TrustedProxies } from './client-address.js'
 import type { Clock } from './clock.js'
 import type { JwtService } from './jwt/jwt-service.js'
 import type { SigningKeys } from './jwt/signing-keys.js'
+import type { ProxyWarnings } from './proxy-warnings.js'
+import type { Sealer } from './sealing/sealer.js'
 import type { SessionService } from './sessions/session-service.js'
 import type { CounterStore, UserSource } from './stores/store.js'
 import type { ThrottleCounters } from './throttles/throttle-counters.js'
@@ -18,6 +20,8 @@ export interface Services {
   readonly jwts: JwtService | null
   /** Those that sign JWTs where `jwt.keys` is `'store'`. */
   readonly signingKeys: SigningKeys
+  /** Which keys seal the records of the store. */
+  readonly sealing: Sealer
   readonly userSource: UserSource
   /** Where failed logins and throttles are counted. */
   readonly counters: CounterStore
@@ -25,4 +29,6 @@ export interface Services {
   readonly throttles: ThrottleCounters
   readonly clock: Clock
   readonly isTrustedProxy: TrustedProxies
+  /** Tells the operator once of each mistake about proxies. */
+  readonly proxyWarnings: ProxyWarnings
 }

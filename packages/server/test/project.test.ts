@@ -65,7 +65,7 @@ describe('a new project', () => {
     expect(run(latchkey, ['migrate'])).toEqual({
       status: 0,
       output:
-        'Applied 0001-initial\nApplied 0002-jwts\nApplied 0003-personal-tokens\nApplied 0004-signing-keys\nApplied 0005-counter-counts\nApplied 0007-access-versions\n',
+        'Applied 0001-initial\nApplied 0002-jwts\nApplied 0003-personal-tokens\nApplied 0004-signing-keys\nApplied 0005-counter-counts\nApplied 0006-sealing-keys\nApplied 0007-access-versions\nApplied 0008-login-addresses\nApplied 0009-trigger-settings\n',
     })
     expect(run(latchkey, ['check'])).toEqual({ status: 0, output: 'System check identified no issues.\n' })
     expect(run(latchkey, ['settings']).output).toMatch(

@@ -162,9 +162,9 @@ describe('signing keys of a live server', () => {
       expect.arrayContaining(['latchkey.sqlite3', 'latchkey.sqlite3-wal']),
     )
     expect(records).toHaveLength(2)
-    for (const { kid, sealed } of records) {
-      const context = Buffer.from(`latchkey signing key ${kid}`)
-      const pem = new Keyring(secret).unseal(sealed ?? new Uint8Array(), context)
+    for (const { kid, algorithm, sealed } of records) {
+      const sealedAs = { kind: 'signing key', kid, algorithm } as const
+      const pem = new Keyring(secret).open(sealed ?? new Uint8Array(), sealedAs)
       const key = createPrivateKey(pem)
       const { d = '' } = key.export({ format: 'jwk' })
       const number = Buffer.from(d, 'base64url')

@@ -9,10 +9,12 @@ export interface Schema {
   token_uses: TokenUsesTable
   changes: ChangesTable
   sessions: SessionsTable
+  login_addresses: LoginAddressesTable
   counter_events: CounterEventsTable
   jwts: JwtsTable
   jwt_users: JwtUsersTable
   signing_keys: SigningKeysTable
+  sealing_keys: SealingKeysTable
   access_versions: AccessVersionsTable
 }
 
@@ -73,6 +75,13 @@ export interface SessionsTable {
   expires_at: number
 }
 
+/** Addresses of successful logins, as keyed hashes. */
+export interface LoginAddressesTable {
+  digest: Uint8Array
+  user_id: UserId | bigint
+  expires_at: number
+}
+
 export interface CounterEventsTable {
   id: Generated<number>
   key: string
@@ -108,6 +117,12 @@ export interface SigningKeysTable {
   created_at: number
   active_from: number
   retires_at: number | null
+}
+
+/** Which keys may seal records. */
+export interface SealingKeysTable {
+  /** 8 hex digits. */
+  key_id: string
 }
 
 export interface AccessVersionsTable {

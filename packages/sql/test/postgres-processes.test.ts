@@ -1,4 +1,5 @@
 import { type PostgresOptions, postgres } from '../src/index.js'
+import { HOSTILE_OPTIONS } from './hostile-settings.js'
 import { findPostgres, newSchema } from './postgres-server.js'
 import { testProcesses } from './process-contract.js'
 
@@ -11,6 +12,14 @@ if (server !== null) {
     return postgres(url, { ...more, ...options })
   }
   testProcesses('one PostgreSQL', { newPlace, open })
+  testProcesses('one PostgreSQL with hostile settings', {
+    newPlace() {
+      const address = new URL(server.url)
+      address.searchParams.set('options', HOSTILE_OPTIONS)
+      return JSON.stringify({ url: address.href, schema: newSchema(server) })
+    },
+    open,
+  })
   testProcesses('one PostgreSQL with partitions', {
     async newPlace() {
       const place = newPlace()

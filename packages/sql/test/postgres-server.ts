@@ -2,14 +2,15 @@
  * The PostgreSQL that tests run on: LATCHKEY_TEST_POSTGRES_URL, else the one at 127.0.0.1:5432, else one that is started
  * here from installed binaries and goes away with the tests; else none, with one printed line, which fails where CI=true.
  */
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll } from 'vitest'
 import { freePort } from '../../../tools/lib/free-port.js'
+import { findPostgresPrograms, runPostgresProgram } from '../../../tools/lib/postgres-programs.mjs'
+import { giveToServiceUser } from '../../../tools/lib/service-user.mjs'
 
 export interface PostgresServer {
   /** As a superuser, to a database that is there already. */
@@ -20,8 +21,6 @@ export interface PostgresServer {
 }
 
 const LOCAL = 'postgres://postgres@127.0.0.1:5432/postgres'
-const TOOLS = ['initdb', 'pg_ctl', 'postgres', 'pg_basebackup']
-const DEBIAN = '/usr/lib/postgresql'
 
 /** The server of this test file, or null where there is none. */
 export async function findPostgres(): Promise<PostgresServer | null> {
@@ -33,7 +32,7 @@ export async function findPostgres(): Promise<PostgresServer | null> {
 
 /** Whether servers can be started here; where they cannot, `what` is skipped, and in CI it fails. */
 export function canStartPostgres(what: string): boolean {
-  if (findBinaries() !== null) return true
+  if (findPostgresPrograms() !== null) return true
   const advice = 'set LATCHKEY_TEST_POSTGRES_URL, or install PostgreSQL'
   if (process.env.CI === 'true') throw new Error(`no PostgreSQL for the tests of ${what}: ${advice}`)
   console.log(`Skipped: tests of ${what} (${advice})`)
@@ -50,7 +49,16 @@ export async function startPostgres(
   const passwordFile = join(folder, 'password')
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o644 })
   const login = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', '--pwfile', passwordFile]
-  runTool('initdb', ['-D', join(folder, 'data'), '-U', 'postgres', '--no-sync', '-E', 'UTF8', ...login])
+  runPostgresProgram('initdb', [
+    '-D',
+    join(folder, 'data'),
+    '-U',
+    'postgres',
+    '--no-sync',
+    '-E',
+    'UTF8',
+    ...login,
+  ])
   const user = password === undefined ? 'postgres' : `postgres:${encodeURIComponent(password)}`
   const server = { url: `postgres://${user}@127.0.0.1:${port}/postgres`, port, folder }
   await startServer(server, settings)
@@ -62,7 +70,7 @@ export async function startReplica(primary: PostgresServer): Promise<PostgresSer
   const folder = newServerFolder()
   const port = await freePort()
   const from = ['-h', '127.0.0.1', '-p', String(primary.port), '-U', 'postgres']
-  runTool('pg_basebackup', [
+  runPostgresProgram('pg_basebackup', [
     ...from,
     '-D',
     join(folder, 'data'),
@@ -93,14 +101,23 @@ export async function startServer(
   }
   const options = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)
   const data = join(folder, 'data')
-  runTool('pg_ctl', ['-D', data, '-l', join(folder, 'log'), '-o', options.join(' '), '-w', 'start'])
+  runPostgresProgram('pg_ctl', [
+    '-D',
+    data,
+    '-l',
+    join(folder, 'log'),
+    '-o',
+    options.join(' '),
+    '-w',
+    'start',
+  ])
   if (!(await answers(url))) throw new Error('the server does not answer')
 }
 
 /** Stops a server that was started here, as a crash would: its clients are not told. */
 export function stopServer({ folder }: PostgresServer): void {
   if (folder === undefined) throw new Error('not a server of ours')
-  runTool('pg_ctl', ['-D', join(folder, 'data'), '-m', 'immediate', 'stop'])
+  runPostgresProgram('pg_ctl', ['-D', join(folder, 'data'), '-m', 'immediate', 'stop'])
 }
 
 /** A schema that no other test has, and that is dropped at the end of the file. */
@@ -120,16 +137,18 @@ afterAll(async () => {
 })
 
 /** Empties the tables of a schema and lets ids begin again: in a fifth of the time that a new schema takes. */
-export async function emptySchema({ url }: PostgresServer, schema: string): Promise<void> {
+export async function emptySchema({ url }: Pick<PostgresServer, 'url'>, schema: string): Promise<void> {
   const tables = [
     'token_uses',
     'tokens',
     'sessions',
+    'login_addresses',
     'users',
     'counter_events',
     'jwts',
     'jwt_users',
     'signing_keys',
+    'sealing_keys',
     'access_versions',
   ]
   const serials = ['users', 'tokens'].map((table) => `ALTER TABLE ${schema}.${table} ALTER id RESTART`)
@@ -152,7 +171,8 @@ export async function query<Row extends object>(
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether a server answers at an address. */
+export async function answers(url: string): Promise<boolean> {
   try {
     await query(url, 'SELECT 1')
     return true
@@ -161,28 +181,14 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** The folder with the newest of PostgreSQL's programs: on the path, or where Debian keeps them. */
-function findBinaries(): string | null {
-  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : []
-  const folders = [
-    ...(process.env.PATH ?? '').split(delimiter),
-    ...versions.map((version) => join(DEBIAN, version, 'bin')),
-  ]
-  return folders.find((folder) => TOOLS.every((tool) => existsSync(join(folder, tool)))) ?? null
-}
-
-/** PostgreSQL does not run as root. */
-const asPostgres = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
-
-function runTool(tool: string, args: readonly string[]): void {
-  const folder = findBinaries()
-  if (folder === null) throw new Error('PostgreSQL is not installed')
-  execFileSync(join(folder, tool), args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', ...asPostgres })
+/** The text of `pg_dump` for one schema. */
+export function dumpSchema({ url }: PostgresServer, schema: string): string {
+  return runPostgresProgram('pg_dump', ['--schema', schema, '--dbname', url])
 }
 
 function newServerFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
-  if (asPostgres.uid !== undefined) chownSync(folder, asPostgres.uid, asPostgres.gid)
+  giveToServiceUser(folder)
   const remove = () => {
     if (!existsSync(folder)) return
     try {

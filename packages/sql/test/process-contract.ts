@@ -142,7 +142,17 @@ export function testProcesses(name: string, { newPlace, isMigrated, open, check 
           const place = await newPlace()
           const applied = await race('migrate', [[place], [place], [place]])
           expect(applied.filter((names) => (names as string[]).length > 0)).toEqual([
-            ['0001-initial', '0002-jwts', '0003-personal-tokens', '0004-signing-keys', '0005-counter-counts'],
+            [
+              '0001-initial',
+              '0002-jwts',
+              '0003-personal-tokens',
+              '0004-signing-keys',
+              '0005-counter-counts',
+              '0006-sealing-keys',
+              '0007-access-versions',
+              '0008-login-addresses',
+              '0009-trigger-settings',
+            ],
           ])
           const store = open(place, { migrate: false })
           expect(await store.users.list()).toHaveLength(3)

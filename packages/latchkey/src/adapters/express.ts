@@ -5,12 +5,18 @@ import type { Identity } from '../identity.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler } from '../request.js'
+import { handleRejection, isThenable } from '../thenable.js'
 import { IncomingRequest, leaveBody, putIdentity, writeResponse } from './node-http.js'
 
 /** The part of Express's request that is read. */
 interface ExpressRequest extends IncomingMessage {
   readonly originalUrl?: string
+  /** Where the router that the request is in is mounted. */
+  readonly baseUrl?: string
+  /** The rest of the path, as that router compares it. */
+  readonly path?: string
   readonly body?: unknown
+  readonly app?: { get(setting: 'trust proxy'): unknown }
 }
 
 type Next = (error?: unknown) => void
@@ -83,12 +89,11 @@ function behind<I extends Identity, Request extends IncomingMessage, Response ex
   return (request, response, next) => {
     try {
       const outcome = gate(new FromExpress(request, leaveBody))
-      const result =
-        outcome instanceof Promise
-          ? settleLater(outcome, request, response, next)
-          : settle(outcome, request, response, next)
+      const result = isThenable(outcome)
+        ? settleLater(outcome, request, response, next)
+        : settle(outcome, request, response, next)
       // Express 4 does not look at what a handler returns.
-      if (result instanceof Object && 'then' in result) Promise.resolve(result).catch(next)
+      handleRejection(result, next)
     } catch (error) {
       next(error)
     }
@@ -102,8 +107,22 @@ class FromExpress extends IncomingRequest {
     return this.incoming.originalUrl ?? super.target
   }
 
+  /** With the prefix of mounted routers, and after a middleware has rewritten the URL. Connect knows the target only. */
+  override get rawPath(): string {
+    const { baseUrl, path } = this.incoming
+    if (typeof baseUrl !== 'string' || typeof path !== 'string') return super.rawPath
+    // Express adds a slash where the request names the prefix alone.
+    return path === '/' && baseUrl !== '' && super.rawPath === baseUrl ? baseUrl : baseUrl + path
+  }
+
   override get parsedBody(): unknown {
     return this.incoming.readableEnded ? this.incoming.body : undefined
+  }
+
+  get frameworkProxies(): string | undefined {
+    const setting = this.incoming.app?.get('trust proxy')
+    const isSet = Array.isArray(setting) ? setting.length > 0 : Boolean(setting)
+    return isSet ? '`trust proxy` of Express' : undefined
   }
 }
 

@@ -4,7 +4,8 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpResponse } from '../request.js'
-import { fromIncoming, IncomingRequest, leaveBody, putIdentity } from './node-http.js'
+import { isThenable } from '../thenable.js'
+import { type BodyReader, IncomingRequest, leaveBody, putIdentity } from './node-http.js'
 
 /**
  * A plugin that serves mounted views: `app.register(fastify.endpoints({ '/api-token-auth/': latchkey.endpoints.obtainAuthToken }))`.
@@ -18,7 +19,7 @@ function endpoints(
     app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
     for (const [path, handler] of Object.entries(handlers)) {
       app.all<{ Params: Record<string, string> }>(path, async (request, reply) =>
-        send(reply, await handler(fromIncoming(request.raw), { params: request.params })),
+        send(reply, await handler(new FromFastify(request), { params: request.params })),
       )
     }
     done()
@@ -47,14 +48,17 @@ function guard(
   }
   // Apart from the hook, so that a request that need not wait gets no closure.
   const settleLater = (
-    outcome: Promise<GateOutcome>,
+    outcome: PromiseLike<GateOutcome>,
     request: FastifyRequest,
     reply: FastifyReply,
     done: Done,
-  ) => void outcome.then((late) => settle(late, request, reply, done)).catch(done)
+  ) =>
+    void Promise.resolve(outcome)
+      .then((late) => settle(late, request, reply, done))
+      .catch(done)
   return (request, reply, done) => {
     const outcome = gate(new Head(request))
-    if (outcome instanceof Promise) settleLater(outcome, request, reply, done)
+    if (isThenable(outcome)) settleLater(outcome, request, reply, done)
     else settle(outcome, request, reply, done)
   }
 }
@@ -88,21 +92,47 @@ function route<
   ) => settle(await outcome, request, reply)
   return (request, reply) => {
     const outcome = gate(new Head(request))
-    return outcome instanceof Promise ? settleLater(outcome, request, reply) : settle(outcome, request, reply)
+    return isThenable(outcome) ? settleLater(outcome, request, reply) : settle(outcome, request, reply)
   }
 }
 
+class FromFastify extends IncomingRequest {
+  protected readonly request: Routed
+
+  constructor(request: Routed, body?: BodyReader) {
+    super(request.raw, body)
+    this.request = request
+  }
+
+  /** As Fastify's router cuts it off, by the options of the server. */
+  override get rawPath(): string {
+    const path = super.rawPath
+    const { routerOptions, ...config } = this.request.server.initialConfig
+    const { useSemicolonDelimiter, ignoreDuplicateSlashes } = { ...config, ...routerOptions }
+    const semicolon = useSemicolonDelimiter === true ? path.indexOf(';') : -1
+    const cut = semicolon < 0 ? path : path.slice(0, semicolon)
+    return ignoreDuplicateSlashes === true ? cut.replace(/\/{2,}/g, '/') : cut
+  }
+
+  get frameworkProxies(): string | undefined {
+    // Only with the option `trustProxy` does a request have it.
+    return 'ips' in this.request ? '`trustProxy` of Fastify' : undefined
+  }
+}
+
+/** The part of Fastify's request that is read. */
+type Routed = Pick<FastifyRequest, 'raw' | 'server'>
+
 /** For a guard, which reads no body; in a route and in later hooks Fastify has parsed it. */
-class Head extends IncomingRequest {
-  readonly #request: FastifyRequest
+class Head extends FromFastify {
+  declare protected readonly request: FastifyRequest
 
   constructor(request: FastifyRequest) {
-    super(request.raw, leaveBody)
-    this.#request = request
+    super(request, leaveBody)
   }
 
   override get parsedBody(): unknown {
-    return this.#request.body
+    return this.request.body
   }
 }
 

@@ -1,9 +1,12 @@
 /** The fetch standard's `Request -> Response`: Hono, Bun, Deno and every runtime that speaks it. */
-import { LatchkeyError } from '../errors.js'
+import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import type { Handler, HttpRequest, HttpResponse, RouteMatch } from '../request.js'
 
 export interface FetchContext {
-  /** The peer of the connection, where the runtime knows it: throttles need it. */
+  /**
+   * The peer of the connection, where the runtime knows it: throttles, the login limit and allow-lists need it. `unix`
+   * for the peer of a Unix socket. Without it all callers are counted together, and `onError` gets a warning.
+   */
   readonly remoteAddress?: string | undefined
   readonly route?: RouteMatch
 }
@@ -27,7 +30,7 @@ export function fromFetch(
   const mark = target.indexOf('?')
   return {
     method: request.method,
-    path: mark < 0 ? target : target.slice(0, mark),
+    rawPath: mark < 0 ? target : target.slice(0, mark),
     query: mark < 0 ? '' : target.slice(mark + 1),
     secure: request.url.startsWith('https:'),
     remoteAddress,
@@ -69,7 +72,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
     }
   } catch (cause) {
     void reader.cancel().catch(() => undefined)
-    if (cause instanceof LatchkeyError) throw cause
+    if (isLatchkeyError(cause)) throw cause
     throw new LatchkeyError('parse_error', { message: 'The request body broke off.', cause })
   }
   return Buffer.concat(chunks)

@@ -5,8 +5,10 @@ import type { GateOutcome } from '../gate.js'
 import type { Latchkey } from '../latchkey.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import type { Handler, HttpRequest, RouteMatch } from '../request.js'
+import { isThenable } from '../thenable.js'
 import { fromFetch, readBody, toResponse } from './fetch.js'
 import { IncomingRequest, incomingHeader } from './node-http.js'
+import { peerOf } from './node-peer.js'
 
 /** What `hono.guard` puts into the context: `context.var.user`, `context.var.auth`. */
 export interface HonoVariables<P extends readonly Permission[]> {
@@ -45,7 +47,7 @@ function guard<const P extends readonly Permission[]>(
     outcome.then((late) => settle(late, context, next))
   return (context, next) => {
     const outcome = gate(headOf(context))
-    return outcome instanceof Promise ? settleLater(outcome, context, next) : settle(outcome, context, next)
+    return isThenable(outcome) ? settleLater(outcome, context, next) : settle(outcome, context, next)
   }
 }
 
@@ -65,7 +67,7 @@ function route<const P extends readonly Permission[]>(
     settle(await outcome, context)
   return (context) => {
     const outcome = gate(headOf(context))
-    return outcome instanceof Promise ? settleLater(outcome, context) : settle(outcome, context)
+    return isThenable(outcome) ? settleLater(outcome, context) : settle(outcome, context)
   }
 }
 
@@ -75,16 +77,40 @@ function route<const P extends readonly Permission[]>(
  */
 function fromHono(context: Context): HttpRequest {
   const incoming = incomingOf(context)
-  if (incoming === null) return fromFetch(context.req.raw)
-  return fromFetch(context.req.raw, incoming.socket.remoteAddress, (name) => incomingHeader(incoming, name))
+  if (incoming === null) return withRoutedPath(context, fromFetch(context.req.raw))
+  return withRoutedPath(
+    context,
+    fromFetch(context.req.raw, peerOf(incoming), (name) => incomingHeader(incoming, name)),
+  )
 }
 
 /** For a guard, which seldom reads a body: then Node's request is enough, and a `Request` need not be made of it. */
 function headOf(context: Context): HttpRequest {
   const incoming = incomingOf(context)
   if (incoming === null)
-    return { ...fromFetch(context.req.raw), body: (maxBytes) => copyOfBody(context, maxBytes) }
-  return new IncomingRequest(incoming, (_incoming, maxBytes) => copyOfBody(context, maxBytes))
+    return {
+      ...withRoutedPath(context, fromFetch(context.req.raw)),
+      body: (maxBytes) => copyOfBody(context, maxBytes),
+    }
+  return new Head(incoming, context)
+}
+
+/** Hono has resolved the path and decoded it, except for reserved characters and `%`: what is left is decoded once. */
+function withRoutedPath(context: Context, request: HttpRequest): HttpRequest {
+  return { ...request, rawPath: context.req.path }
+}
+
+class Head extends IncomingRequest {
+  readonly #context: Context
+
+  constructor(incoming: IncomingMessage, context: Context) {
+    super(incoming, (_incoming, maxBytes) => copyOfBody(context, maxBytes))
+    this.#context = context
+  }
+
+  override get rawPath(): string {
+    return this.#context.req.path
+  }
 }
 
 /** The handler behind the guard reads the body again; what read it before has left it with Hono. */

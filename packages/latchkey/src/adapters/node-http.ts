@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LatchkeyError } from '../errors.js'
 import type { Identity } from '../identity.js'
 import type { Handler, HttpRequest, HttpResponse } from '../request.js'
+import { peerOf } from './node-peer.js'
 
 /** A request listener: `createServer(listener(latchkey.handler(view)))`. */
 export function listener(
@@ -72,7 +73,7 @@ export class IncomingRequest implements HttpRequest {
     return undefined
   }
 
-  get path(): string {
+  get rawPath(): string {
     const origin = this.#origin()
     const mark = origin.indexOf('?')
     return mark < 0 ? origin : origin.slice(0, mark)
@@ -87,7 +88,10 @@ export class IncomingRequest implements HttpRequest {
   /** Split when asked: a guard that lets through needs neither path nor query. */
   #origin(): string {
     const { target } = this
-    return target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?]*/i, '')
+    const origin = target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?#]*/i, '')
+    // No browser sends a fragment, and routers cut it off.
+    const fragment = origin.indexOf('#')
+    return fragment < 0 ? origin : origin.slice(0, fragment)
   }
 
   get method(): string {
@@ -99,7 +103,7 @@ export class IncomingRequest implements HttpRequest {
   }
 
   get remoteAddress(): string | undefined {
-    return this.incoming.socket.remoteAddress
+    return peerOf(this.incoming)
   }
 
   header(name: string): string | undefined {

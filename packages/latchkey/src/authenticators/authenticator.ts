@@ -2,6 +2,7 @@
 import type { Identity } from '../identity.js'
 import { hasMethods, listOf } from '../options.js'
 import type { Services } from '../services.js'
+import type { KeywordClaim } from './keyword-claim.js'
 
 /** What an authenticator may look at. */
 export interface CredentialRequest {
@@ -41,6 +42,8 @@ export interface Authenticator {
    * refusals are 403 (DRF's rule).
    */
   readonly challenge: string | null
+  /** For lists in which several take the same keyword of `Authorization`; without it this one takes what it takes. */
+  readonly keywordClaim?: KeywordClaim
   authenticate(request: CredentialRequest, services: Services): Identity | null | Promise<Identity | null>
 }
 

@@ -3,25 +3,38 @@ import { LatchkeyError } from '../errors.js'
 import { BOOLEAN, checkOptions } from '../options.js'
 import type { Authenticator } from './authenticator.js'
 import { REALM, readAuthorization } from './authorization-header.js'
+import type { KeywordClaim } from './keyword-claim.js'
+import { type OwnOriginOptions, requireOwnOriginOfBrowser, TRUSTED_ORIGINS } from './own-origin.js'
 
-export interface BasicAuthenticationOptions {
+export interface BasicAuthenticationOptions extends OwnOriginOptions {
   /** Shown by browsers. Default is DRF's `api`. */
   readonly realm?: string
   /** False: wrong passwords are not counted here. Default is true. */
   readonly throttle?: boolean
 }
 
-/** @throws TypeError that names the option, for every option that cannot work */
+/**
+ * A method that changes something is refused with 403 when a page of another origin sent it: see `trustedOrigins`.
+ *
+ * @throws TypeError that names the option, for every option that cannot work
+ */
 export function basicAuthentication(options: BasicAuthenticationOptions = {}): Authenticator {
-  checkOptions('basicAuthentication', options, { realm: REALM, throttle: BOOLEAN })
-  const { realm = 'api', throttle = true } = options
+  const own = checkOptions('basicAuthentication', options, {
+    realm: REALM,
+    throttle: BOOLEAN,
+    trustedOrigins: TRUSTED_ORIGINS,
+  })
+  const { realm = 'api', throttle = true, trustedOrigins = [] } = own
 
   return Object.freeze({
     name: 'BasicAuthentication',
     challenge: `Basic realm="${realm}"`,
+    keywordClaim: BASIC_CLAIM,
     authenticate(request, services) {
       const parts = readAuthorization(request, 'basic')
       if (parts === null) return null
+      // Browsers send the password of a realm again by themselves, with forms of other sites, too.
+      requireOwnOriginOfBrowser(request, { trustedOrigins })
       const [encoded] = parts
       if (encoded === undefined) throw failed('Invalid basic header. No credentials provided.')
       if (parts.length > 1)
@@ -42,6 +55,17 @@ export function basicAuthentication(options: BasicAuthenticationOptions = {}): A
     },
   } satisfies Authenticator)
 }
+
+/** Whatever stands behind `Basic` is a name and a password. */
+const BASIC_CLAIM: KeywordClaim = Object.freeze({
+  keywords: Object.freeze(['Basic']),
+  hasCase: false,
+  recognises: () => true,
+  sample: '',
+  policies: null,
+  isElsewhere: false,
+  advice: 'basicAuthentication()',
+})
 
 function failed(message: string): LatchkeyError {
   return new LatchkeyError('authentication_failed', { message })

@@ -10,6 +10,7 @@ import { SAFE_METHODS } from '../request.js'
 import type { Services } from '../services.js'
 import type { Authenticator, CredentialRequest } from './authenticator.js'
 import { REALM, splitAuthorization } from './authorization-header.js'
+import type { KeywordClaim } from './keyword-claim.js'
 import { requireCsrf } from './require-csrf.js'
 import type { SecretKind } from './token.js'
 
@@ -49,18 +50,20 @@ function authenticator(
   origin: JwtUserOrigin,
   options: JwtAuthenticationOptions,
 ): Authenticator {
-  checkOptions(name, options, RULES)
-  const { headerTypes = ['Bearer'], tokenTypes = ['access'], realm = 'api', cookies = false } = options
+  const own = checkOptions(name, options, RULES)
+  const { headerTypes = ['Bearer'], tokenTypes = ['access'], realm = 'api', cookies = false } = own
   const keywords = new Set(headerTypes)
-  const header = (options.header ?? 'Authorization').toLowerCase()
+  const { header: headerName = 'Authorization' } = own
+  const header = headerName.toLowerCase()
 
   return Object.freeze({
     name,
     challenge: `${headerTypes[0]} realm="${realm}"`,
+    ...(header === 'authorization' && { keywordClaim: jwtClaim(headerTypes, tokenTypes, cookies) }),
     authenticate(request, services) {
       if (cookies) request.varyOn('Cookie')
       // Caches know by themselves that Authorization counts (RFC 9111, 3.5).
-      if (header !== 'authorization') request.varyOn(options.header ?? header)
+      if (header !== 'authorization') request.varyOn(headerName)
       if (cookies && request.header(header) === undefined) {
         return fromCookie(request, services, tokenTypes, origin)
       }
@@ -75,6 +78,22 @@ function authenticator(
       return requireJwts(services.jwts).authenticate(token, tokenTypes, origin)
     },
   } satisfies Authenticator)
+}
+
+function jwtClaim(
+  keywords: readonly string[],
+  types: readonly JwtType[],
+  isElsewhere: boolean,
+): KeywordClaim {
+  return Object.freeze({
+    keywords: Object.freeze([...keywords]),
+    hasCase: true,
+    recognises: (secret: string) => COMPACT_SHAPE.test(secret),
+    sample: 'a.b.c',
+    policies: null,
+    isElsewhere,
+    advice: `jwtAuthentication({ tokenTypes: ['${types.join("', '")}', …] }), or tokenAuthentication({ keyword: '${keywords[0]}', policies: […], kinds: [jwtKind()] })`,
+  })
 }
 
 const TOKEN_TYPES = someOf(`types (${JWT_TYPES.join(', ')})`, oneOf(...JWT_TYPES).holds)
@@ -112,8 +131,7 @@ function fromCookie(
  * systems side by side, so that a project moves from one to the next and nobody logs in again.
  */
 export function jwtKind(options: Pick<JwtAuthenticationOptions, 'tokenTypes'> = {}): SecretKind {
-  checkOptions('jwtKind', options, { tokenTypes: TOKEN_TYPES })
-  const { tokenTypes = ['access'] } = options
+  const { tokenTypes = ['access'] } = checkOptions('jwtKind', options, { tokenTypes: TOKEN_TYPES })
   return Object.freeze({
     recognises: (secret) => COMPACT_SHAPE.test(secret),
     verify: (secret, { jwts }) => requireJwts(jwts).authenticate(secret, tokenTypes),

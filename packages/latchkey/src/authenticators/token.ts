@@ -1,11 +1,23 @@
 /** `Authorization: Token <secret>`: DRF's `TokenAuthentication`. Reads the header; the token service decides. */
 import { LatchkeyError } from '../errors.js'
 import type { Identity } from '../identity.js'
-import { checkOptions, HTTP_TOKEN, hasMethods, listOf, type Rules, TEXT } from '../options.js'
+import {
+  BOOLEAN,
+  checkAnswer,
+  checkOptions,
+  HTTP_TOKEN,
+  hasMethods,
+  listOf,
+  OPTIONS,
+  type Rules,
+  TEXT,
+} from '../options.js'
 import type { Services } from '../services.js'
+import { isThenable } from '../thenable.js'
 import { isPrintable } from '../tokens/token-format.js'
 import type { Authenticator, CredentialRequest } from './authenticator.js'
 import { behindKeyword, readAuthorization } from './authorization-header.js'
+import type { KeywordClaim } from './keyword-claim.js'
 
 /** Credentials of another kind that stand behind the same keyword, told apart by their shape: JWTs. */
 export interface SecretKind {
@@ -29,14 +41,15 @@ export interface TokenAuthenticationOptions {
 
 /** @throws TypeError that names the option, for every option that cannot work */
 export function tokenAuthentication(options: TokenAuthenticationOptions = {}): Authenticator {
-  checkOptions('tokenAuthentication', options, RULES)
-  const { keyword = 'Token', kinds = [] } = options
-  const policies = new Set(options.policies ?? ['authtoken'])
+  const own = checkOptions('tokenAuthentication', options, RULES)
+  const { keyword = 'Token', kinds = [] } = own
+  const policies = new Set(own.policies ?? ['authtoken'])
   const lowerCaseKeyword = keyword.toLowerCase()
 
   return Object.freeze({
     name: 'TokenAuthentication',
     challenge: keyword,
+    keywordClaim: tokenClaim(options, keyword),
     authenticate(request, services) {
       const header = request.header('authorization')
       if (header === undefined) return null
@@ -50,11 +63,26 @@ export function tokenAuthentication(options: TokenAuthenticationOptions = {}): A
       const secret = isUsual ? header.slice(start) : readSecret(request, lowerCaseKeyword)
       if (secret === null) return null
       for (const kind of kinds) {
-        if (kind.recognises(secret)) return kind.verify(secret, services)
+        if (recognises(kind, secret)) return verifiedBy(kind, secret, services)
       }
       return services.tokens.verify(secret, policies, request)
     },
   } satisfies Authenticator)
+}
+
+function tokenClaim(options: TokenAuthenticationOptions, keyword: string): KeywordClaim {
+  const { kinds = [], policies = ['authtoken'] } = options
+  return Object.freeze({
+    keywords: Object.freeze([keyword]),
+    hasCase: false,
+    recognises: (secret: string) => kinds.some((kind) => kind.recognises(secret)),
+    // What shapes these kinds have only they know: a list is not refused for them.
+    sample: null,
+    policies: Object.freeze([...policies]),
+    isElsewhere: kinds.length > 0,
+    withPolicies: (others: readonly string[]) => tokenAuthentication({ ...options, policies: others }),
+    advice: `tokenAuthentication({ keyword: '${keyword}', policies: ['${policies.join("', '")}', …] })`,
+  })
 }
 
 const RULES: Rules<TokenAuthenticationOptions> = Object.freeze({
@@ -62,6 +90,27 @@ const RULES: Rules<TokenAuthenticationOptions> = Object.freeze({
   policies: listOf('names of policies', TEXT.holds),
   kinds: listOf('kinds of secrets, such as jwtKind()', hasMethods('recognises', 'verify')),
 })
+
+function recognises(kind: SecretKind, secret: string): boolean {
+  const answer = kind.recognises(secret)
+  checkAnswer('kinds: recognises()', answer, BOOLEAN)
+  return answer
+}
+
+/** A kind that has recognised a credential must say whose it is: without an identity, the next authenticator would be asked. */
+function verifiedBy(kind: SecretKind, secret: string, services: Services): Identity | Promise<Identity> {
+  const answer = kind.verify(secret, services)
+  return isThenable(answer) ? requireIdentityLater(answer) : requireIdentity(answer)
+}
+
+async function requireIdentityLater(answer: PromiseLike<Identity>): Promise<Identity> {
+  return requireIdentity(await answer)
+}
+
+function requireIdentity(answer: Identity): Identity {
+  checkAnswer('kinds: verify()', answer, OPTIONS)
+  return answer
+}
 
 /** The credential, if the header is of this scheme; DRF's words for what is wrong with it. */
 function readSecret(request: CredentialRequest, lowerCaseKeyword: string): string | null {

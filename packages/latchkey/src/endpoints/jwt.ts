@@ -2,7 +2,7 @@
 import type { ApiRequest } from '../api-request.js'
 import { requireOwnOrigin } from '../authenticators/require-csrf.js'
 import type { Clock } from '../clock.js'
-import { LatchkeyError } from '../errors.js'
+import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import type { User } from '../identity.js'
 import type { JwtOptions } from '../jwt/jwt-options.js'
 import { noActiveAccount } from '../jwt/jwt-refusals.js'
@@ -90,7 +90,7 @@ export function tokenVerify(options: JwtEndpointOptions = {}): View {
     try {
       await jwts.verify(token)
     } catch (error) {
-      if (!(error instanceof LatchkeyError) || error.publicMessage !== 'Token is blacklisted') throw error
+      if (!isLatchkeyError(error) || error.publicMessage !== 'Token is blacklisted') throw error
       throw new LatchkeyError('invalid', { fields: { non_field_errors: [error.publicMessage] } })
     }
     return {}
@@ -178,7 +178,6 @@ function jwtView(
 ): View {
   return apiView({
     permissions: [allowAny],
-    throttles: [],
     parsers: [jsonParser({ exactNumbers: true }), formParser(), multipartParser()],
     ...policy,
     authentication: [],

@@ -169,9 +169,9 @@ function loginView(policy: TokenPolicy, options: Settings & KnoxOptions): View {
   const zone = timeZone(options.timeZone, 'timeZone')
   const expiryText = (expiresAt: Date) =>
     expiryFormat === 'iso-8601' ? isoText(zone(expiresAt)) : strftime(expiryFormat, zone(expiresAt))
-  const userFields = (user: User) => {
+  const userFields = async (user: User) => {
     if (userInResponse === false) return {}
-    return { user: userInResponse === true ? { username: user.username } : userInResponse(user) }
+    return { user: userInResponse === true ? { username: user.username } : await userInResponse(user) }
   }
 
   return apiView({
@@ -190,7 +190,7 @@ function loginView(policy: TokenPolicy, options: Settings & KnoxOptions): View {
       await login.noteLogin(user, token, request.address)
       const expiry = token.expiresAt === null ? null : expiryText(token.expiresAt)
       return loginResponse === undefined
-        ? { expiry, token: secret.reveal(), ...userFields(user) }
+        ? { expiry, token: secret.reveal(), ...(await userFields(user)) }
         : loginResponse({ user, token, secret, expiry }, request)
     },
   })

@@ -3,7 +3,7 @@
  * of a token; it asks the issuer rarely, however many kids are invented.
  */
 import type { Clock } from '../clock.js'
-import { LatchkeyError } from '../errors.js'
+import { LatchkeyError, messageOf } from '../errors.js'
 import { verifyingKeyOf } from './jwks.js'
 import type { VerifyingKey } from './signing-key.js'
 
@@ -160,6 +160,6 @@ function byKid(set: unknown): ReadonlyMap<string, readonly VerifyingKey[]> {
 
 /** `fetch` hides what happened in the cause. */
 function reasonOf(error: unknown): string {
-  const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return reason instanceof Error ? reason.message : String(reason)
+  const cause: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'cause') : undefined
+  return messageOf(cause ?? error)
 }

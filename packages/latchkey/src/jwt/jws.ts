@@ -2,6 +2,7 @@
  * Signs and verifies JWTs as compact JSON Web Signatures (RFC 7515, 7.1), synchronously. The JWT service calls it, then
  * looks at the claims (`claims.ts`); what is wrong with a token is for logs, never for its bearer.
  */
+import { brandError, JWS_ERROR_BRAND } from '../brand.js'
 import { isJwsAlgorithm, type JwsAlgorithm, signText, verifyText } from './algorithms.js'
 import { type JsonObject, readJsonObject } from './json-object.js'
 import { MAX_KID_LENGTH, type SigningKey, type VerifyingKey } from './signing-key.js'
@@ -25,6 +26,7 @@ export class JwsError extends Error {
   constructor(reason: JwsFault) {
     super(`The token is refused: ${reason}`)
     this.name = 'JwsError'
+    brandError(this, JWS_ERROR_BRAND)
     this.reason = reason
   }
 }

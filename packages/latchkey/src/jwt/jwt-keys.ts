@@ -2,12 +2,13 @@
  * The keys of the JWT service, wherever they are: fixed ones, those of the store, and those of another issuer. It signs
  * and verifies with them; claims are looked at elsewhere.
  */
+import { isBranded, JWS_ERROR_BRAND } from '../brand.js'
 import type { Clock } from '../clock.js'
 import type { Store } from '../stores/store.js'
 import type { JsonObject } from './json-object.js'
 import { type PublicJwk, publicJwk } from './jwks.js'
 import { JwksClient } from './jwks-client.js'
-import { JwsError, signJws, type VerifiedJws, verifyJws } from './jws.js'
+import { signJws, type VerifiedJws, verifyJws } from './jws.js'
 import type { CompleteJwtOptions } from './jwt-options.js'
 import type { LoadedKeys } from './loaded-keys.js'
 import type { VerifyingKey } from './signing-key.js'
@@ -89,7 +90,7 @@ export class JwtKeys {
       })
     } catch (error) {
       const [kid] = unknown
-      if (!(error instanceof JwsError) || kid === undefined) throw error
+      if (!isBranded(error, JWS_ERROR_BRAND) || kid === undefined) throw error
       return this.#verifyUnknown(token, kid)
     }
   }

@@ -3,14 +3,17 @@
  * the JWT service, which hands it its store, claims and cache size.
  */
 import { hash } from 'node:crypto'
+import { isBranded, JWS_ERROR_BRAND } from '../brand.js'
 import type { Clock } from '../clock.js'
 import { isLatchkeyError, type LatchkeyError } from '../errors.js'
-import { type Identity, isSameUserId, type User, type UserId } from '../identity.js'
+import { CheckedIdentity, type Identity, isSameUserId, type User, type UserId } from '../identity.js'
+import { BOOLEAN, checkAnswer } from '../options.js'
 import type { AccessBasis, JwtState, Store, UserRecord, UserSource } from '../stores/store.js'
+import { isThenable } from '../thenable.js'
 import { toUser } from '../users/user.js'
 import { checkClaims, checkExpiry, checkJti, checkTokenType, claimMessage } from './claims.js'
 import { frozen } from './json-object.js'
-import { JwsError } from './jws.js'
+import type { VerifiedJws } from './jws.js'
 import { JwtCache } from './jwt-cache.js'
 import type { JwtKeys } from './jwt-keys.js'
 import type { CompleteJwtOptions, JwtType } from './jwt-options.js'
@@ -151,7 +154,11 @@ export class JwtVerifier {
   /** simplejwt's USER_AUTHENTICATION_RULE, and being active in any case. */
   async mayLogIn(user: User): Promise<boolean> {
     const { userAuthenticationRule: rule } = this.#options
-    return user.isActive && (rule === undefined || (await rule(user)))
+    if (!user.isActive) return false
+    if (rule === undefined) return true
+    const allowed = await rule(user)
+    checkAnswer('jwt.userAuthenticationRule()', allowed, BOOLEAN)
+    return allowed
   }
 
   /** `refresh_exp` of a sliding token must lie ahead. */
@@ -188,9 +195,7 @@ export class JwtVerifier {
     const epoch = this.#cache?.epoch ?? 0
     let claims: JwtClaims | undefined
     try {
-      // As `verify` does it, without a promise of its own.
-      const decoded = this.#decode(token)
-      claims = decoded instanceof Promise ? await decoded : decoded
+      claims = await this.#decode(token)
       this.#requireGood(claims, await this.#stateOf(claims), false)
     } catch (error) {
       if (!isLatchkeyError(error, 'authentication_failed')) throw error
@@ -200,7 +205,7 @@ export class JwtVerifier {
     const user = origin === 'stored' ? await this.#storedUser(claims) : this.#claimedUser(claims)
     if (origin === 'stored' && !this.#areOwnUsers) await this.#requireOwnerGood(types, claims, user.id)
     // One object for all requests with this token.
-    const identity = Object.freeze({ user, auth: frozen(claims) })
+    const identity = new CheckedIdentity(user, frozen(claims))
     if (this.#cache !== null) {
       const userIds = [user.id, ...this.#payloads.userIdsOf(claims)]
       const names = { userIds, jti: this.#payloads.jtiOf(claims) }
@@ -264,8 +269,16 @@ export class JwtVerifier {
   #decode(token: string): JwtClaims | Promise<JwtClaims> {
     try {
       const verified = this.#keys.verify(token)
-      if (!(verified instanceof Promise)) return this.#timely(verified.payload)
-      return verified.then(({ payload }) => this.#timely(payload)).catch(refuseInvalid)
+      if (isThenable(verified)) return this.#decodeLater(verified)
+      return this.#timely(verified.payload)
+    } catch (error) {
+      return refuseInvalid(error)
+    }
+  }
+
+  async #decodeLater(verifying: PromiseLike<VerifiedJws>): Promise<JwtClaims> {
+    try {
+      return this.#timely((await verifying).payload)
     } catch (error) {
       return refuseInvalid(error)
     }
@@ -318,5 +331,5 @@ const NEVER_REVOKED: JwtState = Object.freeze({ known: null, notBefore: null })
 
 /** What is wrong with a signature is for nobody to know. */
 function refuseInvalid(error: unknown): never {
-  throw error instanceof JwsError ? refused('invalid') : error
+  throw isBranded(error, JWS_ERROR_BRAND) ? refused('invalid') : error
 }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { Keyring } from '../crypto/keyring.js'
+import type { Sealer } from '../sealing/sealer.js'
 import { memoryStore } from '../stores/memory.js'
 import type { Change, SigningKeyRecord, Store } from '../stores/store.js'
 import { publicJwk } from './jwks.js'
@@ -41,7 +41,7 @@ function slowStore() {
     },
   }
   return {
-    keys: new LoadedKeys(store, {} as Keyring, { nowMs: () => 0 }),
+    keys: new LoadedKeys(store, {} as Sealer, { nowMs: () => 0 }),
     hold: (...kids: readonly string[]) => {
       records = kids.map(record)
       hear({ kind: 'keys' })

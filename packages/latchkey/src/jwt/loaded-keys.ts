@@ -3,8 +3,9 @@
  * token; the change feed makes it read again.
  */
 import type { Clock } from '../clock.js'
-import type { Keyring } from '../crypto/keyring.js'
+import type { SealedSigningKey } from '../crypto/sealed-record.js'
 import { LatchkeyError } from '../errors.js'
+import type { Sealer } from '../sealing/sealer.js'
 import type { SigningKeyRecord, Store } from '../stores/store.js'
 import { verifyingKeyOf } from './jwks.js'
 import { type SigningKey, signingKey, type VerifyingKey } from './signing-key.js'
@@ -20,7 +21,7 @@ const READ_AGAIN_MS = 1000
 
 export class LoadedKeys {
   readonly #store: Store
-  readonly #keyring: Keyring
+  readonly #sealer: Sealer
   readonly #clock: Clock
   #keys: ReadonlyMap<string, LoadedKey> = new Map()
   #isStale = true
@@ -31,9 +32,9 @@ export class LoadedKeys {
   #nextEndMs = Number.POSITIVE_INFINITY
   #readAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(store: Store, keyring: Keyring, clock: Clock) {
+  constructor(store: Store, sealer: Sealer, clock: Clock) {
     this.#store = store
-    this.#keyring = keyring
+    this.#sealer = sealer
     this.#clock = clock
     store.changes.subscribe(({ kind }) => {
       if (kind === 'keys' || kind === 'all') this.#isStale = true
@@ -137,9 +138,10 @@ export class LoadedKeys {
     this.#nextEndMs = nextEndMs(keys, nowMs)
   }
 
-  #unsealed({ record: { kid, sealed }, verify: { algorithm, verifyWith } }: LoadedKey): SigningKey {
+  #unsealed({ record, verify: { algorithm, verifyWith } }: LoadedKey): SigningKey {
+    const { kid, sealed } = record
     if (sealed === null) throw damaged(kid)
-    const key = this.#keyring.unseal(sealed, sealContext(kid), 'a signing key')
+    const key = this.#sealer.open(sealed, sealedKey(record))
     return signingKey({ algorithm, key, verifyingKey: verifyWith, kid })
   }
 }
@@ -155,9 +157,9 @@ export function hasRetired({ retiresAt, sealed }: SigningKeyRecord, nowMs: numbe
   return retiresAt !== null && (sealed === null || retiresAt.getTime() <= nowMs)
 }
 
-/** Binds a sealed private key to its `kid`, and tells it from a sealed token. */
-export function sealContext(kid: string): Uint8Array {
-  return Buffer.from(`latchkey signing key ${kid}`, 'utf8')
+/** Which record the private half of a key is sealed for. */
+export function sealedKey({ kid, algorithm }: Pick<SigningKeyRecord, 'kid' | 'algorithm'>): SealedSigningKey {
+  return { kind: 'signing key', kid, algorithm }
 }
 
 function nextEndMs(keys: ReadonlyMap<string, LoadedKey>, nowMs: number): number {

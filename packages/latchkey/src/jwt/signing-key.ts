@@ -2,7 +2,8 @@
  * Imports and checks the keys of JWTs at start-up, so that a wrong or weak key never signs anything. `jws.ts` takes
  * what these functions return and trusts it: the key fixes the algorithm.
  */
-import { createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
+import { types } from 'node:util'
 import { ANYTHING, checkOptions } from '../options.js'
 import { type AlgorithmRow, isJwsAlgorithm, JWS_ALGORITHMS, type JwsAlgorithm } from './algorithms.js'
 
@@ -150,7 +151,7 @@ function kidOf(where: string, kid: string | null | undefined, key: KeyObject): s
 }
 
 function importSecret(where: string, key: string | KeyObject): KeyObject {
-  if (key instanceof KeyObject) {
+  if (types.isKeyObject(key)) {
     if (key.type === 'secret') return key
     throw wrong(where, `HS* needs a secret, this is a ${key.type} key`)
   }
@@ -163,7 +164,7 @@ function importSecret(where: string, key: string | KeyObject): KeyObject {
 const IMPORTERS = { private: createPrivateKey, public: createPublicKey } as const
 
 function importKey(where: string, type: 'private' | 'public', key: string | KeyObject): KeyObject {
-  if (key instanceof KeyObject) {
+  if (types.isKeyObject(key)) {
     if (key.type === type) return key
     if (key.type === 'private') return createPublicKey(key)
     throw wrong(where, `must be a ${type} key, this is a ${key.type} key`)

@@ -374,8 +374,8 @@ describe('signing keys of the store', () => {
   /** What only a thief of the database and the secret could do. */
   async function privateKeyOf(kid: string) {
     const record = (await store.keys.list()).find((one) => one.kid === kid)
-    const context = Buffer.from(`latchkey signing key ${kid}`)
-    const key = new Keyring(SECRET).unseal(record?.sealed ?? new Uint8Array(), context)
+    const sealedAs = { kind: 'signing key', kid, algorithm: 'ES256' } as const
+    const key = new Keyring(SECRET).open(record?.sealed ?? new Uint8Array(), sealedAs)
     return signingKey({ algorithm: 'ES256', key })
   }
 })

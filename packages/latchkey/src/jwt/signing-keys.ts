@@ -6,12 +6,12 @@ import { generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Clock } from '../clock.js'
 import type { Keyring } from '../crypto/keyring.js'
-import { LatchkeyError } from '../errors.js'
+import { type Resealable, type Resealed, Sealer } from '../sealing/sealer.js'
 import type { KeyRetirement, SigningKeyRecord, Store } from '../stores/store.js'
 import { isJwsAlgorithm, JWS_ALGORITHMS, type JwsAlgorithm } from './algorithms.js'
 import { publicJwk } from './jwks.js'
 import { completeJwtOptions, type JwtOptions } from './jwt-options.js'
-import { hasRetired, LoadedKeys, sealContext, signingAt } from './loaded-keys.js'
+import { hasRetired, LoadedKeys, sealedKey, signingAt } from './loaded-keys.js'
 import { type SigningKey, signingKey } from './signing-key.js'
 
 export interface SigningKeysOptions {
@@ -52,7 +52,7 @@ export class SigningKeys {
   /** What the JWT service takes its keys from. */
   readonly loaded: LoadedKeys
   readonly #store: Store
-  readonly #keyring: Keyring
+  readonly #sealer: Sealer
   readonly #clock: Clock
   readonly #publishSeconds: number
   /** No token that a key signs is valid for longer. */
@@ -61,9 +61,9 @@ export class SigningKeys {
   /** @throws TypeError `jwt.<option>: …` */
   constructor({ store, keyring, clock, jwt = { keys: 'store' } }: SigningKeysOptions) {
     const { publishSeconds, accessTtlSeconds, refreshTtlSeconds, slidingTtlSeconds } = completeJwtOptions(jwt)
-    this.loaded = new LoadedKeys(store, keyring, clock)
+    this.#sealer = new Sealer(keyring, store)
+    this.loaded = new LoadedKeys(store, this.#sealer, clock)
     this.#store = store
-    this.#keyring = keyring
     this.#clock = clock
     this.#publishSeconds = publishSeconds
     this.#longestSeconds = Math.max(accessTtlSeconds, refreshTtlSeconds, slidingTtlSeconds)
@@ -116,20 +116,17 @@ export class SigningKeys {
   }
 
   /** As `TokenService.reseal`, for private keys. */
-  async reseal(): Promise<{ readonly resealed: number; readonly unopened: number }> {
-    let resealed = 0
-    let unopened = 0
-    for (const { kid, sealed } of await this.#store.keys.list()) {
-      if (sealed === null || this.#keyring.isNewest(sealed)) continue
-      try {
-        const fresh = this.#keyring.seal(this.#keyring.unseal(sealed, sealContext(kid)), sealContext(kid))
-        if (await this.#store.keys.reseal(kid, sealed, fresh)) resealed += 1
-      } catch (error) {
-        if (!(error instanceof LatchkeyError) || error.code !== 'sealing_key_missing') throw error
-        unopened += 1
-      }
+  reseal(): Promise<Resealed> {
+    return this.#sealer.resealEach(this.#sealed())
+  }
+
+  async *#sealed(): AsyncGenerator<Resealable> {
+    for (const key of await this.#store.keys.list()) {
+      const { kid, sealed } = key
+      if (sealed === null) continue
+      const replace = (fresh: Uint8Array) => this.#store.keys.reseal(kid, sealed, fresh)
+      yield { record: sealedKey(key), sealed, replace }
     }
-    return { resealed, unopened }
   }
 
   async #signing(): Promise<SigningKeyInfo | undefined> {
@@ -146,7 +143,7 @@ export class SigningKeys {
       kid,
       algorithm,
       publicJwk: JSON.stringify(publicJwk(key)),
-      sealed: this.#keyring.seal(pem, sealContext(kid)),
+      sealed: await this.#sealer.seal(pem, sealedKey({ kid, algorithm })),
       createdAt: new Date(nowMs),
       activeFrom: new Date(activeMs),
       retiresAt: null,

@@ -1,5 +1,6 @@
 /** The user whom a token's claims describe, without asking anybody: simplejwt's `TokenUser`. The JWT verifier makes it. */
-import type { User, UserId } from '../identity.js'
+import { checkedUser, type User, type UserId } from '../identity.js'
+import { checkAnswer, OPTIONS } from '../options.js'
 import type { JsonObject } from './json-object.js'
 
 /** What further claims say of the user: TOKEN_USER_CLASS. */
@@ -11,7 +12,9 @@ export type TokenUserOf = (claims: JsonObject) => Partial<Omit<User, 'id'>>
  */
 export function tokenUser(id: UserId, claims: JsonObject, more: TokenUserOf = () => ({})): User {
   const { username, is_staff, is_superuser } = claims
-  return Object.freeze({
+  const described = more(claims)
+  checkAnswer('jwt.tokenUser()', described, OPTIONS)
+  const user: User = {
     username: typeof username === 'string' ? username : '',
     email: '',
     isActive: true,
@@ -19,7 +22,8 @@ export function tokenUser(id: UserId, claims: JsonObject, more: TokenUserOf = ()
     isSuperuser: is_superuser === true,
     dateJoined: new Date(0),
     lastLogin: null,
-    ...more(claims),
+    ...described,
     id,
-  })
+  }
+  return checkedUser(user, 'jwt.tokenUser()')
 }

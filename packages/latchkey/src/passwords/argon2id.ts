@@ -81,6 +81,10 @@ export function argon2id(options: Argon2idOptions = {}): PasswordHasher {
       }
       return argon2(password, settings, digestBytes, turns)
     },
+    work: ({ variant, memoryKib: m, passes: t, parallelism: p }) => ({
+      kind: `${variant} m=${m},t=${t},p=${p}`,
+      amount: 1,
+    }),
     isWeaker: (stored) =>
       stored.memoryKib <= memoryKib &&
       stored.passes <= passes &&

@@ -7,6 +7,8 @@ import { integerOption } from './options.js'
 
 /** Stored strings above this are not verified: 2^16 rounds are a few seconds of one core. Django writes 12. */
 const MAX_ROUNDS = 16
+/** The costs that stored strings can have. Differences of their works are sums of some of them. */
+const ROUNDS = Array.from({ length: MAX_ROUNDS - 3 }, (_, index) => index + 4)
 /** bcrypt reads no more bytes of a password than this. */
 const MAX_RAW_BYTES = 72
 
@@ -77,6 +79,9 @@ function bcryptHasher(algorithm: keyof typeof VARIANTS, options: BcryptOptions):
       const text = await peer.hash(prepare(password), { salt: toText(settings) })
       return Buffer.from(text.slice(-31), 'ascii')
     },
+    work: (stored) => ({ kind: 'bcrypt', amount: 2 ** stored.rounds }),
+    withWork: (stored, amount) =>
+      ROUNDS.filter((cost) => (amount & (2 ** cost)) !== 0).map((cost) => ({ ...stored, rounds: cost })),
     isWeaker: (stored) => stored.rounds < rounds,
     checkNew(password) {
       if (prepare(password).length > MAX_RAW_BYTES) {

@@ -1,5 +1,6 @@
 /** What a password hasher is, and the one way in which all of ours hash and verify; `passwords.ts` chooses among them. */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { BOOLEAN, checkAnswer } from '../options.js'
 import { type HashTurns, inTurn } from './hash-turns.js'
 
 /** One algorithm: writes and checks stored strings of its format, `algorithm$…` as Django lays them out. */
@@ -25,8 +26,23 @@ export interface PasswordHasher {
   isWeaker(encoded: string): boolean
   /** A string at the cost of `hash` that no password fits: verifying it takes the time of a wrong password. */
   decoy(): string
+  /**
+   * The work of checking this stored string, whatever the password; null for what is not recognised. Absent: each check
+   * takes as long as that of `decoy()`.
+   */
+  workOf?(encoded: string): HashWork | null
   /** Whether this machine can compute it. Absent: always. */
   isAvailable?(): Promise<boolean>
+}
+
+/** How long a check takes, as a number of equal steps: works of one kind can be compared and added. */
+export interface HashWork {
+  /** The algorithm and those parameters that do not only multiply its time. */
+  readonly kind: string
+  /** 0: no time that could be measured. */
+  readonly amount: number
+  /** Stored strings that no password fits and whose checks take this amount of work together. */
+  decoys(amount: number): readonly string[]
 }
 
 /** The facts that distinguish one format from another. `Settings` is salt and cost: all that `derive` depends on. */
@@ -48,6 +64,10 @@ export interface HashFormat<Settings> {
   ): Promise<Uint8Array>
   /** `derive` computes in one of the turns that it is given. Absent: it is not called before it has one. */
   readonly takesTurns?: true
+  /** What `HashWork` says of stored settings. */
+  work(stored: Settings): { readonly kind: string; readonly amount: number }
+  /** Settings whose works add up to an amount of this kind, where the amount can be other than that of `stored`. */
+  withWork?(stored: Settings, amount: number): readonly Settings[]
   /** Whether stored settings cost less than the configured ones. */
   isWeaker(stored: Settings): boolean
   /** Throws when a new hash of this password must not be written. */
@@ -75,15 +95,23 @@ export function hasherInTurns(hasher: PasswordHasher, turns: HashTurns): Passwor
     algorithm: hasher.algorithm,
     recognises: (encoded) => hasher.recognises(encoded),
     hash: (password) => inTurn(turns, () => hasher.hash(password)),
-    verify: (password, encoded) => inTurn(turns, () => hasher.verify(password, encoded)),
+    verify: (password, encoded) =>
+      inTurn(turns, async () => {
+        const isRight = await hasher.verify(password, encoded)
+        checkAnswer(`passwords: ${hasher.algorithm}.verify()`, isRight, BOOLEAN)
+        return isRight
+      }),
     isWeaker: (encoded) => hasher.isWeaker(encoded),
     decoy: () => hasher.decoy(),
+    ...(hasher.workOf && { workOf: (encoded: string) => hasher.workOf?.(encoded) ?? null }),
   }
 }
 
 function hasherOf<Settings>(format: HashFormat<Settings>, turns: HashTurns | undefined): PasswordHasher {
   const bytes = (password: string) => Buffer.from(password, 'utf8')
   const { isAvailable } = format
+  const decoyWith = (settings: Settings) =>
+    format.format(settings, format.decoyDigest?.() ?? randomBytes(format.digestBytes))
   return Object.freeze({
     algorithm: format.algorithm,
     recognises: (encoded: string) => format.parse(encoded) !== null,
@@ -103,7 +131,14 @@ function hasherOf<Settings>(format: HashFormat<Settings>, turns: HashTurns | und
       const stored = format.parse(encoded)
       return stored !== null && format.isWeaker(stored.settings)
     },
-    decoy: () => format.format(format.fresh(), format.decoyDigest?.() ?? randomBytes(format.digestBytes)),
+    decoy: () => decoyWith(format.fresh()),
+    workOf(encoded: string) {
+      const settings = format.parse(encoded)?.settings
+      if (settings === undefined) return null
+      const decoys = (amount: number) =>
+        amount <= 0 ? [] : (format.withWork?.(settings, amount) ?? [settings]).map(decoyWith)
+      return Object.freeze({ ...format.work(settings), decoys })
+    },
     ...(isAvailable && { isAvailable: () => isAvailable() }),
   })
 }

@@ -57,6 +57,7 @@ function plainDigestHasher(algorithm: keyof typeof VARIANTS): PasswordHasher {
     fresh: () => ({ salt: randomAlphanumeric(SALT_CHARACTERS) }),
     derive: async (password, { salt }) =>
       digestOf(digest, Buffer.concat([Buffer.from(salt, 'utf8'), password]), 'buffer'),
+    work: () => ({ kind: algorithm, amount: 0 }),
     isWeaker: () => false,
   })
 }

@@ -14,6 +14,7 @@ import {
 } from '../options.js'
 import { argon2id } from './argon2id.js'
 import { bcrypt, bcryptSha256 } from './bcrypt.js'
+import { Decoys, FailedWork, MAX_WORK_KINDS, readerOf } from './failed-work.js'
 import { createHashQueue, type HashQueue, type HashQueueOptions } from './hash-queue.js'
 import type { HashTurns } from './hash-turns.js'
 import { hasherInTurns, type PasswordHasher } from './hasher.js'
@@ -57,6 +58,13 @@ export interface VerifyOptions {
    * the next one is counted. Its rejection is that of the call.
    */
   readonly afterMatch?: () => Promise<void> | void
+  /** True: the answer is that of a wrong password, whatever the password is. For a user who is inactive. */
+  readonly refuse?: boolean
+  /**
+   * Stored hashes, one of each cost that users have: a wrong password does the work of each. Asked in the queue slot when
+   * the password was wrong. Without it, or where it has no answer, the costs are those of the hashes that were verified here.
+   */
+  readonly samples?: () => Promise<readonly string[]> | undefined
 }
 
 export interface PasswordCheck {
@@ -75,13 +83,17 @@ export interface Passwords {
   unusable(): string
   /**
    * Whether the password fits the stored string. A string that is empty, unusable, malformed, above the caps or of an
-   * unknown algorithm is never right and takes the time of a wrong password. A wrong password never takes less time
-   * than an unknown user does; against a costlier or foreign hash it may take more.
+   * unknown algorithm is never right and takes the time of a wrong password. A wrong password does the work of every cost
+   * that stored hashes have (`samples`), once for each, whatever the cost of the one that was verified. Of one algorithm
+   * whose work adds up (the iterations of pbkdf2, the rounds of bcrypt) it is that of the costliest. Of more than 8
+   * algorithms and parameters the others are left out, and `warn` gets one line.
    * @throws LatchkeyError `busy` when the queue is full; `internal_error` when a package for the format is missing.
    */
   verify(password: string, encoded: string, options?: VerifyOptions): Promise<PasswordCheck>
   /** For an unknown user: the work of a wrong password. Never ok. @throws as `verify`. */
   verifyDecoy(password: string, options?: VerifyOptions): Promise<PasswordCheck>
+  /** Whether a password can ever fit the stored string: false for a format that is not known, and for a malformed one. */
+  recognises(encoded: string): Promise<boolean>
   /** What is wrong with a new password, one public message for each rule broken. */
   validate(password: string, owner: PasswordOwner): readonly string[]
   /** How busy the hashing is, for metrics. */
@@ -93,6 +105,10 @@ export interface Passwords {
  * counted at a time, and so throttle right passwords sooner.
  */
 const JOBS_AHEAD = 1
+
+const TOO_MANY_KINDS =
+  `latchkey: stored passwords have more than ${MAX_WORK_KINDS} algorithms and costs; a failed login does the work of ` +
+  `${MAX_WORK_KINDS}, so its time can tell that a user exists whose hash has another one`
 
 /** In the words of the login's field. */
 const NULL_CHARACTER = 'Null characters are not allowed.'
@@ -127,34 +143,60 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
     return kit
   }
 
+  let hasWarned = false
+  const onTooMany = () => {
+    if (!hasWarned) warn(TOO_MANY_KINDS)
+    hasWarned = true
+  }
+  const decoys = new Decoys()
+  const newFailedWork = (readers: readonly PasswordHasher[]) => new FailedWork({ readers, decoys, onTooMany })
+  /** The costs of what was verified here, and of what is written. */
+  let seen: FailedWork | undefined
+  const seenBy = ({ readers, decoy }: HasherKit) => {
+    if (seen === undefined) {
+      seen = newFailedWork(readers)
+      seen.add(decoy)
+    }
+    return seen
+  }
+
+  /** What a wrong password has to do: the costs in the samples, or all that were seen here. */
+  async function failedWork(kit: HasherKit, encoded: string | null, samples: VerifyOptions['samples']) {
+    const found = await samples?.()
+    const work = found === undefined ? seenBy(kit) : newFailedWork(kit.readers)
+    for (const one of found ?? []) work.add(one)
+    if (encoded !== null) work.add(encoded)
+    if (!work.isKnown) work.add(kit.decoy)
+    return work
+  }
+
   async function check(
-    { writer, readers, decoy }: HasherKit,
+    kit: HasherKit,
     password: string,
     encoded: string | null,
+    { samples, refuse = false }: VerifyOptions,
   ): Promise<PasswordCheck> {
-    // `!` marks an unusable password, whatever a hasher thinks of the rest.
-    const stored = encoded === null || encoded.startsWith('!') ? decoy : encoded
-    const reader = readers.find((hasher) => hasher.recognises(stored))
-    if (stored === decoy || reader === undefined) {
-      await writer.verify(password, decoy)
+    const { writer, readers } = kit
+    const reader = encoded === null ? undefined : readerOf(readers, encoded)
+    if (encoded === null || reader === undefined) {
+      await (await failedWork(kit, null, samples)).doAll(password)
       return { ok: false }
     }
-    const ok = await reader.verify(password, stored)
-    if (reader === writer && !writer.isWeaker(stored)) return { ok }
-    if (!ok) {
-      // A cheap old hash must not answer "wrong" faster than an unknown user is answered.
-      await writer.verify(password, decoy)
-      return { ok }
+    if (!(await reader.verify(password, encoded)) || refuse) {
+      await (await failedWork(kit, encoded, samples)).doRest(password, encoded)
+      return { ok: false }
     }
-    return upgrade ? { ok, ...(await rehash(writer, password)) } : { ok }
+    seenBy(kit).add(encoded)
+    if (!upgrade || (reader === writer && !writer.isWeaker(encoded))) return { ok: true }
+    return { ok: true, ...(await rehash(writer, password)) }
   }
 
   function verify(password: string, encoded: string | null, options: VerifyOptions = {}) {
     const { beforeCheck, afterMatch } = options
     return queue.run(async (): Promise<PasswordCheck> => {
-      const hasherKit = await resolveKit()
+      const kit = await resolveKit()
       await beforeCheck?.()
-      const checked = await check(hasherKit, password, encoded)
+      const checked = await check(kit, password, encoded, options)
       if (checked.ok) await afterMatch?.()
       return checked
     })
@@ -172,6 +214,7 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
     unusable: () => `!${randomAlphanumeric(40)}`,
     verify,
     verifyDecoy: (password, verifyOptions) => verify(password, null, verifyOptions),
+    recognises: async (encoded) => (await resolveKit()).readers.some((reader) => reader.recognises(encoded)),
     validate: (password, owner) =>
       validators.map((validator) => validator(password, owner)).filter((message) => message !== null),
     queue,

@@ -51,6 +51,8 @@ function pbkdf2Hasher(algorithm: keyof typeof VARIANTS, options: Pbkdf2Options):
     fresh: () => ({ iterations, salt: randomAlphanumeric(SALT_CHARACTERS) }),
     derive: (password, settings, length) =>
       derive(password, settings.salt, settings.iterations, length, digest),
+    work: (stored) => ({ kind: algorithm, amount: stored.iterations }),
+    withWork: (stored, amount) => [{ ...stored, iterations: amount }],
     isWeaker: (stored) => stored.iterations < iterations,
   })
 }

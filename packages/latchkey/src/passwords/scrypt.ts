@@ -62,6 +62,10 @@ export function scrypt(options: ScryptOptions = {}): PasswordHasher {
       `scrypt$${s.cost}$${s.salt}$${s.blockSize}$${s.parallelism}$${encodeBase64(digest, 'padded')}`,
     fresh: () => ({ ...configured, salt: randomAlphanumeric(SALT_CHARACTERS) }),
     derive,
+    work: ({ cost, blockSize, parallelism }) => ({
+      kind: `scrypt N=${cost},r=${blockSize},p=${parallelism}`,
+      amount: 1,
+    }),
     isWeaker: (stored) =>
       memoryBytes(stored) <= memoryBytes(configured) &&
       work(stored) <= work(configured) &&

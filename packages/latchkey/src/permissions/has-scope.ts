@@ -1,5 +1,5 @@
 /** Only with a token that was granted this. */
-import type { Identity } from '../identity.js'
+import { type Identity, isAuthenticatedIdentity } from '../identity.js'
 import { isScope, scopeMatcher } from '../tokens/scopes.js'
 import type { Permission } from './permission.js'
 
@@ -25,9 +25,9 @@ export function hasScope(...required: readonly [string, ...string[]]): Permissio
     message: `This needs a token with the scope ${required.join(' ')}.`,
     // RFC 6750, 3.1. No scope has a quote or a backslash in it.
     challengeParameters: `error="insufficient_scope", scope="${required.join(' ')}"`,
-    allows: ({ user, auth }: Identity) => {
-      if (user === null) return false
-      const granted = scopesOf(auth)
+    allows: (identity: Identity) => {
+      if (!isAuthenticatedIdentity(identity)) return false
+      const granted = scopesOf(identity.auth)
       return granted === null || required.every(scopeMatcher(granted))
     },
   })

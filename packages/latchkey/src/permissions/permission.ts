@@ -1,10 +1,15 @@
 /** What a permission is: a sentence about an identity, without I/O. The guard asks; views list them. */
 import type { AuthenticatedIdentity, Identity } from '../identity.js'
 import { checkOptions, checkValue, FUNCTION, hasMethods, listOf, required, TEXT } from '../options.js'
+import { handleRejection } from '../thenable.js'
 
 /** What a permission may look at beside the identity. */
 export interface PermissionRequest {
   readonly method: string
+  /**
+   * The path that was routed, percent-decoded once, as DRF's `request.path`. Where a permission has read it and it has
+   * more than one reading (`..`, `//`, `\\`, `%2F`), the request is refused with 404 whatever the permission says.
+   */
   readonly path: string
 }
 
@@ -30,7 +35,8 @@ export interface PermissionOptions {
 }
 
 /**
- * A permission of your own, in one line: `permission('IsOwner', ({ user }, { path }) => path.startsWith(`/${user?.username}/`))`.
+ * A permission of your own, in one line. `user` is null for an anonymous request, so ask for it first:
+ * `permission('IsOwner', ({ user }, { path }) => user !== null && path.startsWith(`/${user.username}/`))`.
  */
 export function permission(
   name: string,
@@ -39,8 +45,13 @@ export function permission(
 ): Permission<false> {
   checkValue('name', name, required(TEXT))
   checkValue('allows', allows, required(FUNCTION))
-  checkOptions('permission', options, { message: TEXT })
-  return Object.freeze({ name, requiresUser: false as const, allows, ...options })
+  const { message } = checkOptions('permission', options, { message: TEXT })
+  return Object.freeze({
+    name,
+    requiresUser: false as const,
+    allows,
+    ...(message !== undefined && { message }),
+  })
 }
 
 /**
@@ -52,7 +63,7 @@ function answerOf(permission: Permission, identity: Identity, request: Permissio
   if (allowed === true || allowed === false) return allowed
   if (allowed === null || allowed === undefined) return null
   // Nobody waits for it, and its rejection would end the process.
-  if (allowed instanceof Promise) allowed.catch(() => undefined)
+  handleRejection(allowed)
   throw new TypeError(
     `allows: of the permission ${permission.name} must return true or false, and no promise`,
   )

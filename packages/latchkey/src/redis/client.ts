@@ -1,6 +1,6 @@
 /** Redis as far as it is used here: clients of `ioredis` and of `redis` fit as they are, and neither is a dependency. */
 import { hash } from 'node:crypto'
-import { LatchkeyError } from '../errors.js'
+import { LatchkeyError, messageOf } from '../errors.js'
 
 /** What sends commands: a client of `ioredis` or of `redis`. */
 export type RedisClient =
@@ -34,7 +34,7 @@ export async function runScript(
   try {
     return await send(client, 'EVALSHA', sha, ...rest)
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    if (!messageOf(error).startsWith('NOSCRIPT')) throw error
     return send(client, 'EVAL', text, ...rest)
   }
 }
@@ -51,7 +51,7 @@ export async function answerWithin<Answer>(answer: Promise<Answer>, timeoutMs: n
   try {
     return await Promise.race([answer, end])
   } catch (cause) {
-    const detail = `redis: ${cause instanceof Error ? cause.message : 'failed'}`
+    const detail = `redis: ${messageOf(cause)}`
     throw new LatchkeyError('store_unavailable', { detail, retryAfterSeconds: 1, cause })
   } finally {
     clearTimeout(timer)

@@ -48,6 +48,17 @@ end
 return {allowed, full and events[#events - 1] or ''}
 `)
 
+/** ARGV: the moment of one event, which goes. */
+export const UNDO = script(`
+local key, at = KEYS[1], ARGV[1]
+local there = redis.call('ZRANGEBYSCORE', key, at, at)[1]
+if not there then return 0 end
+local count = tonumber(string.match(there, ':(%d+)$')) - 1
+redis.call('ZREM', key, there)
+if count > 0 then redis.call('ZADD', key, at, at .. ':' .. string.format('%d', count)) end
+return 1
+`)
+
 /** ARGV: now, and JSON: of each key maxCount, period and what is new as [moment, count], the moment as text. */
 export const MERGE = script(`${COMMON}
 local nowMs, batch, answer = tonumber(ARGV[1]), cjson.decode(ARGV[2]), {}

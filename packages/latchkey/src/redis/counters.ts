@@ -2,7 +2,7 @@
 import { checkOptions, rule, TEXT } from '../options.js'
 import type { CounterEvents, CounterLimit, CounterStore } from '../stores/store.js'
 import { answerWithin, type RedisClient, runScript, send } from './client.js'
-import { HIT, MERGE } from './counter-scripts.js'
+import { HIT, MERGE, UNDO } from './counter-scripts.js'
 
 export interface RedisCountersOptions {
   /** What the keys begin with. Default is `latchkey:counters:`. */
@@ -56,6 +56,9 @@ export function redisCounters(client: RedisClient, options: RedisCountersOptions
       const args = [String(nowMs), JSON.stringify(news)]
       const answer = await answerWithin(runScript(client, MERGE, keys, args), timeoutMs)
       return listOf(answer).map((events) => eventsOf(listOf(events)))
+    },
+    async undo(key: string, atMs: number) {
+      await answerWithin(runScript(client, UNDO, [prefix + key], [String(atMs)]), timeoutMs)
     },
     async clear(key: string) {
       await answerWithin(send(client, 'DEL', prefix + key), timeoutMs)

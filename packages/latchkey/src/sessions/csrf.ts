@@ -51,10 +51,20 @@ export function originFailure({ secure, header }: OriginRequest): string | null 
   const origin = header('origin')
   if (origin === undefined) return secure ? checkReferer(header('referer'), header('host')) : null
   const url = URL.canParse(origin) ? new URL(origin) : null
-  const isOurs = url !== null && url.host === header('host') && (!secure || url.protocol === 'https:')
-  return isOurs
-    ? null
-    : `Origin checking failed - ${origin.slice(0, 200)} does not match any trusted origins.`
+  const isOurs = url !== null && isHost(url, header('host')) && (!secure || url.protocol === 'https:')
+  return isOurs ? null : foreign(origin)
+}
+
+/** Django's words for what comes from elsewhere. */
+export function foreign(origin: string): string {
+  return `Origin checking failed - ${origin.slice(0, 200)} does not match any trusted origins.`
+}
+
+/** Whether a `Host` is that of a URL, whatever its case, with the scheme's own port or without (RFC 6454, 4). */
+function isHost({ protocol, host }: URL, header: string | undefined): boolean {
+  if (header === undefined || !/^[\w.:[\]-]+$/.test(header)) return false
+  const url = `${protocol}//${header}`
+  return URL.canParse(url) && new URL(url).host === host
 }
 
 /** A new value for the CSRF cookie. */
@@ -67,7 +77,7 @@ function checkReferer(referer: string | undefined, host: string | undefined): st
   if (!URL.canParse(referer)) return 'Referer checking failed - Referer is malformed.'
   const url = new URL(referer)
   if (url.protocol !== 'https:') return 'Referer checking failed - Referer is insecure while host is secure.'
-  return url.host === host
+  return isHost(url, host)
     ? null
     : `Referer checking failed - ${url.href.slice(0, 200)} does not match any trusted origins.`
 }

@@ -51,9 +51,9 @@ export class SessionService {
 
   constructor(options: SessionServiceOptions) {
     const { store, users, clock, ...settings } = options
-    checkOptions('createLatchkey', settings, RULES, 'sessions.')
-    const { cookieName = 'sessionid', ttlSeconds = 1_209_600 } = settings
-    const { csrfCookieName = 'csrftoken', csrfHeaderName = 'x-csrftoken' } = settings
+    const own = checkOptions('createLatchkey', settings, RULES, 'sessions.')
+    const { cookieName = 'sessionid', ttlSeconds = 1_209_600 } = own
+    const { csrfCookieName = 'csrftoken', csrfHeaderName = 'x-csrftoken' } = own
     this.cookieName = cookieName
     this.csrfCookieName = csrfCookieName
     this.csrfHeaderName = csrfHeaderName.toLowerCase()

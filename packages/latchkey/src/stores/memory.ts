@@ -4,6 +4,8 @@ import { accessStore } from './memory/access.js'
 import { counterStore } from './memory/counters.js'
 import { jwtStore } from './memory/jwts.js'
 import { keyStore } from './memory/keys.js'
+import { loginAddressStore } from './memory/login-addresses.js'
+import { sealingKeyStore } from './memory/sealing-keys.js'
 import { sessionStore } from './memory/sessions.js'
 import { refuseClosed, type Tables } from './memory/tables.js'
 import { tokenStore } from './memory/tokens.js'
@@ -30,6 +32,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     owned: new Map(),
     uses: new Map(),
     sessions: new Map(),
+    loginAddresses: new Map(),
     accessVersions: new Map(),
     commonAccessVersion: 0,
     listeners: new Set(),
@@ -38,8 +41,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     users: userStore(tables),
     tokens: tokenStore(tables),
     sessions: sessionStore(tables),
+    loginAddresses: loginAddressStore(tables),
     jwts: jwtStore(tables),
     keys: keyStore(tables),
+    sealingKeys: sealingKeyStore(tables),
     counters: counterStore(tables),
     access: accessStore(tables),
     changes: {

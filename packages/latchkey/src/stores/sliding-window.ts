@@ -38,6 +38,18 @@ export class SlidingWindow {
     }
   }
 
+  /** Removes one event at this moment, if there is one. */
+  remove(atMs: number): void {
+    const index = this.#timesMs.indexOf(atMs)
+    const count = this.#counts[index]
+    if (count === undefined) return
+    if (count > 1) this.#counts[index] = count - 1
+    else {
+      this.#timesMs.splice(index, 1)
+      this.#counts.splice(index, 1)
+    }
+  }
+
   /** The youngest events that it takes to reach `maxCount`, as `CounterStore.merge` answers. */
   youngest({ maxCount, periodSeconds }: CounterLimit, nowMs: number): CounterEvents[] {
     const periodMs = periodSeconds * 1000

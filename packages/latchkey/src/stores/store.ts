@@ -20,8 +20,10 @@ export interface Store {
   readonly users: UserStore
   readonly tokens: TokenStore
   readonly sessions: SessionStore
+  readonly loginAddresses: LoginAddressStore
   readonly jwts: JwtStore
   readonly keys: SigningKeyStore
+  readonly sealingKeys: SealingKeyStore
   readonly counters: CounterStore
   readonly access: AccessStore
   readonly changes: ChangeFeed
@@ -101,11 +103,74 @@ export interface UserSource {
    * still is `expectedHash`, in the same statement: a password that was set meanwhile must stay.
    */
   recordLogin?(id: UserId, change: LoginRecord): Promise<void>
+  /**
+   * One stored hash for each algorithm with each of its costs that users have, whoever's: a failed login does the work of
+   * each, so that its time does not tell whose password was tried. Those that no password can be right for may be left
+   * out. Asked at every failed login. Without it the costs are those of the records that this process has seen.
+   */
+  samplePasswordHashes?(): Promise<readonly string[]>
+}
+
+/** A user as an import brings it: with the id that it has elsewhere. */
+export interface ImportedUserRecord extends NewUserRecord {
+  /** A whole number from 1. */
+  readonly id: number
+  /** Where it stands in the source, for the report: `line 7`. */
+  readonly at: string
+  /** Its number in the source, counted from 0: conflicts are ordered by it. */
+  readonly position: number
+}
+
+/**
+ * Why an id and a username cannot both be kept. `id_taken`: the id is another user's. `username_taken`: the username is
+ * that of a user with another id. `id_used`: the id is not above all that this store has given, and is free: it was a
+ * deleted user's. `duplicate_id`, `duplicate_username`: an earlier row of the import has it.
+ */
+export type UserImportReason =
+  | 'id_taken'
+  | 'username_taken'
+  | 'id_used'
+  | 'duplicate_id'
+  | 'duplicate_username'
+
+export interface UserImportConflict {
+  readonly at: string
+  readonly position: number
+  readonly id: number
+  readonly username: string
+  readonly reason: UserImportReason
+}
+
+export interface UserImportOutcome {
+  /** Rows that were inserted, or would have been. */
+  readonly created: number
+  /** Rows whose id and username are those of one user here already: it is left as it is. */
+  readonly unchanged: number
+  /** How many rows are in conflict. */
+  readonly conflictCount: number
+  /** The first of them in the order of the source, at most 100. */
+  readonly conflicts: readonly UserImportConflict[]
+}
+
+export interface UserImportOptions {
+  /** Asked once, after the last batch: whether to insert. False: the outcome says what would have happened. */
+  readonly mayInsert: () => boolean
 }
 
 export interface UserStore extends UserSource {
+  samplePasswordHashes(): Promise<readonly string[]>
   /** Inserts; `null` when the username is taken. Ids grow and are never used again. */
   insert(user: NewUserRecord): Promise<UserRecord | null>
+  /**
+   * Inserts users with the ids that they bring: all that are not there yet, or none, where one of them is in conflict or
+   * `mayInsert` says no. The ids of later inserts are above those of all imported users; ids in between stay unused.
+   * Batches are read one after the other, and the store keeps no more than one in memory (the memory store excepted). What
+   * a batch rejects with, the call rejects with, and nothing has changed.
+   */
+  import(
+    batches: AsyncIterable<readonly ImportedUserRecord[]>,
+    options: UserImportOptions,
+  ): Promise<UserImportOutcome>
   /**
    * Changes the named fields in one statement. `passwordHash` also adds one to `passwordVersion`.
    * `'not_found'` without such a user, `'username_taken'` when the new username is another user's.
@@ -294,6 +359,27 @@ export interface SessionStore {
   deleteExpired(now: Date): Promise<number>
 }
 
+/** An address from which a user logged in. Neither can be read from it: the digest is keyed with the server's secret. */
+export interface LoginAddressRecord {
+  /** HMAC-SHA-256 of the user's id and the address, 32 bytes; unique. */
+  readonly digest: Uint8Array
+  readonly userId: UserId
+  readonly expiresAt: Date
+}
+
+export interface LoginAddressStore {
+  /**
+   * Inserts the address, or gives the one with this digest the new `expiresAt`. Then deletes the user's other addresses
+   * except the `keep - 1` that expire last; concurrent calls may leave more until the next call. Does nothing when the
+   * user does not exist. Deleted with the user.
+   */
+  note(address: LoginAddressRecord, keep: number): Promise<void>
+  /** Whether an address with one of these digests is stored and expires after `now`. */
+  isKnown(digests: readonly Uint8Array[], now: Date): Promise<boolean>
+  /** Deletes the addresses that expired before `now`; returns how many. */
+  deleteExpired(now: Date): Promise<number>
+}
+
 /** What is kept of a refresh or sliding JWT: enough to revoke it, and nothing that is a token. */
 export interface JwtRecord {
   readonly jti: string
@@ -420,6 +506,23 @@ export interface SigningKeyStore {
   deleteRetired(now: Date): Promise<number>
 }
 
+/**
+ * Which keys seal the records of this store, by their ids (8 hex digits): a process with another secret is refused
+ * before it seals anything that the others could not open.
+ */
+export interface SealingKeyStore {
+  /** Ids of the keys that may seal, in ascending order. */
+  list(): Promise<readonly string[]>
+  /**
+   * Whether `id` may seal. It is admitted when there is none yet, or when one of `held`, the keys of the same process,
+   * was admitted before. One atomic step: of concurrent first callers with different keys one is admitted.
+   * Publishes `{ kind: 'keys' }` when it was not admitted before.
+   */
+  admit(id: string, held: readonly string[]): Promise<boolean>
+  /** Removes all but these; returns how many. Publishes `{ kind: 'keys' }` when there were any. */
+  retain(ids: readonly string[]): Promise<number>
+}
+
 export interface CounterLimit {
   readonly maxCount: number
   readonly periodSeconds: number
@@ -456,6 +559,8 @@ export interface CounterStore {
    * The batch is one atomic change; after a rejection it may have been recorded all the same.
    */
   merge(batch: readonly CounterNews[], nowMs: number): Promise<ReadonlyArray<readonly CounterEvents[]>>
+  /** Removes one event that `hit` recorded under `key` at `atMs`. Does nothing when there is none. */
+  undo(key: string, atMs: number): Promise<void>
   /** Forgets the key. */
   clear(key: string): Promise<void>
 }

@@ -24,10 +24,10 @@ export function fakeRequest(options: FakeRequestOptions = {}): HttpRequest {
     secure = false,
     remoteAddress = '127.0.0.1',
   } = options
-  const [path = '/', ...query] = url.split('?')
+  const [rawPath = '/', ...query] = url.split('?')
   return {
     method,
-    path,
+    rawPath,
     query: query.join('?'),
     secure,
     remoteAddress,

@@ -5,10 +5,13 @@ import { changesContract } from './store-contract/changes.js'
 import { countersContract } from './store-contract/counters.js'
 import { jwtsContract } from './store-contract/jwts.js'
 import { keysContract } from './store-contract/keys.js'
+import { loginAddressesContract } from './store-contract/login-addresses.js'
+import { sealingKeysContract } from './store-contract/sealing-keys.js'
 import { sessionsContract } from './store-contract/sessions.js'
 import type { Promised } from './store-contract/support.js'
 import { tokenRotationContract } from './store-contract/token-rotation.js'
 import { tokensContract } from './store-contract/tokens.js'
+import { userImportContract } from './store-contract/user-import.js'
 import { usersContract } from './store-contract/users.js'
 import { wholeContract } from './store-contract/whole.js'
 
@@ -22,11 +25,14 @@ export interface TestFramework {
 const CONTRACTS: ReadonlyArray<readonly [part: string, contract: (promised: Promised) => void]> = [
   ['as a whole', wholeContract],
   ['users', usersContract],
+  ['users that are imported', userImportContract],
   ['tokens', tokensContract],
   ['tokens that change and are used', tokenRotationContract],
   ['sessions', sessionsContract],
+  ['login addresses', loginAddressesContract],
   ['jwts', jwtsContract],
   ['keys', keysContract],
+  ['sealing keys', sealingKeysContract],
   ['counters', countersContract],
   ['access', accessContract],
   ['changes', changesContract],

@@ -1,6 +1,6 @@
 /** What a throttle is, and how the guard asks several: all are counted, the longest wait is the answer. */
 import type { Identity } from '../identity.js'
-import { hasMethods, listOf } from '../options.js'
+import { checkAnswer, hasMethods, listOf, orNull, TEXT } from '../options.js'
 import { type Rate, throttledError } from '../rates.js'
 import type { ThrottleCounters } from './throttle-counters.js'
 
@@ -22,6 +22,8 @@ export interface Throttle {
   /** What is counted together; null: this request is not counted. */
   key(request: ThrottledRequest, identity: Identity | null): string | null
 }
+
+const KEY = orNull(TEXT)
 
 /** What an option that takes throttles must be. */
 export const THROTTLES = listOf("throttles, such as throttleByUser('1000/day')", isThrottle)
@@ -50,8 +52,10 @@ export function applyThrottles(
 ): void | Promise<void> {
   const waits: Array<number | Promise<number>> = []
   for (const throttle of throttles) {
-    const key = throttle.stage === stage ? throttle.key(request, identity) : null
+    if (throttle.stage !== stage) continue
+    const key = throttle.key(request, identity)
     if (key === null) continue
+    if (typeof key !== 'string') checkAnswer(`throttles: ${throttle.name}.key()`, key, KEY)
     const { maxCount, periodSeconds } = throttle.rate
     // With the rate in the name, `100/min` and `1000/day` of one kind count on their own.
     waits.push(counters.hit(`${throttle.name}:${maxCount}/${periodSeconds}:${key}`, throttle.rate, nowMs))

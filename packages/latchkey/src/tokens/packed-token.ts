@@ -2,8 +2,9 @@
  * A verified token as it lies in memory: a few numbers and one text, less than half of the objects that a request gets.
  * The verified cache packs and unpacks; what is unpacked equals what was packed.
  */
+import { types } from 'node:util'
 import type { Mark } from '../cache/marks.js'
-import { canonicalUserId, type User, type UserId } from '../identity.js'
+import { CheckedIdentity, canonicalUserId, type User, type UserId } from '../identity.js'
 import type { Token } from './token.js'
 import type { VerifiedToken } from './verified-token.js'
 
@@ -110,7 +111,7 @@ export function unpackToken({
     previous,
   })
   return {
-    identity: Object.freeze({ user: unpackUser(owner), auth }),
+    identity: new CheckedIdentity(unpackUser(owner), auth),
     endsAtMs: more === null ? (expiresAtMs ?? Number.POSITIVE_INFINITY) : more.endsAtMs,
     renewAfterMs,
     allows,
@@ -156,7 +157,7 @@ function detailsOf(id: UserId, user: User): string | User {
 }
 
 function isEqual(one: unknown, other: unknown): boolean {
-  return one instanceof Date && other instanceof Date
+  return types.isDate(one) && types.isDate(other)
     ? Object.is(one.getTime(), other.getTime())
     : Object.is(one, other)
 }
@@ -180,7 +181,7 @@ function textOf({ username, email, ...user }: User): string | undefined {
 
 /** An app's own table may have something else than a date in it. */
 function timeDigits(date: unknown): string | undefined {
-  return date instanceof Date ? digitsOf(date.getTime(), TIME_DIGITS) : undefined
+  return types.isDate(date) ? digitsOf(date.getTime(), TIME_DIGITS) : undefined
 }
 
 function digitsOf(value: number | undefined, digits: number): string | undefined {

@@ -41,7 +41,7 @@ export function parseScopes(
   for (const [index, item] of value.entries()) {
     if (typeof item !== 'string' || !isScope(item)) {
       messages.push(`Item ${index + 1} is not a scope such as orders:read, orders:* or *.`)
-    } else if (!isKnown(item)) {
+    } else if (isKnown(item) !== true) {
       messages.push(`Item ${index + 1} is not one of the scopes that exist here.`)
     } else {
       scopes.add(item)

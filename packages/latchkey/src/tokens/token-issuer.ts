@@ -1,6 +1,5 @@
 /** The rules under which tokens are issued and changed: scopes, addresses, lifetimes, limits. A part of the token service. */
 import type { Clock } from '../clock.js'
-import type { Keyring } from '../crypto/keyring.js'
 import { LatchkeyError } from '../errors.js'
 import { type User, type UserId, userIdOf } from '../identity.js'
 import { ANYTHING, checkOptions, type Rules, required, rule, TEXT } from '../options.js'
@@ -9,13 +8,14 @@ import { loginBasisOf, staleLogin } from '../users/login-basis.js'
 import { toUser } from '../users/user.js'
 import { parseAllowedAddresses } from './allowed-addresses.js'
 import { isSubset, parseScopes } from './scopes.js'
+import type { SealedSecrets } from './sealed-secrets.js'
 import { digestBytes, digestKey } from './token-digest.js'
 import { hintOf, ownedScopes, TOKEN_POLICY_RULES, type TokenPolicy } from './token-policy.js'
 
 export interface TokenIssuerOptions {
   readonly store: Store
   readonly users: UserSource
-  readonly keyring: Keyring
+  readonly sealed: SealedSecrets
   readonly clock: Clock
 }
 
@@ -52,26 +52,27 @@ const ISSUE_RULES: Rules<IssueOptions> = Object.freeze({
 })
 
 /** @throws TypeError that names the option */
-export function checkIssueOptions(call: string, options: IssueOptions): void {
-  checkOptions(call, options, ISSUE_RULES)
+export function checkIssueOptions(call: string, options: IssueOptions): IssueOptions {
+  return checkOptions(call, options, ISSUE_RULES)
 }
 
 export class TokenIssuer {
   readonly #store: Store
   readonly #users: UserSource
-  readonly #keyring: Keyring
+  readonly #sealed: SealedSecrets
   readonly #clock: Clock
 
-  constructor({ store, users, keyring, clock }: TokenIssuerOptions) {
+  constructor({ store, users, sealed, clock }: TokenIssuerOptions) {
     this.#store = store
     this.#users = users
-    this.#keyring = keyring
+    this.#sealed = sealed
     this.#clock = clock
   }
 
   /**
    * Stores a token with this secret, or finds the one that the user may have. Throws `invalid`, `token_exists`,
-   * `token_limit_reached`, `not_found`, and `authentication_failed` for a login since which access was narrowed.
+   * `token_limit_reached`, `not_found`, `sealing_key_missing`, and `authentication_failed` for a login since which access
+   * was narrowed.
    */
   async insert(policy: TokenPolicy, options: IssueOptions, text: string, limitPerUser: number | null) {
     const { ttlSeconds = policy.ttlSeconds, scopes = null, allowedAddresses = null } = options
@@ -84,7 +85,9 @@ export class TokenIssuer {
       userId,
       digest,
       hint: hintOf(policy, text),
-      sealed: policy.shownAgain ? this.#keyring.seal(text, digest) : null,
+      sealed: policy.shownAgain
+        ? await this.#sealed.seal(text, { policy: policy.name, userId, digest })
+        : null,
       name: options.name ?? '',
       scopes: await this.#checkedScopes(policy, userId, scopes),
       allowedAddresses: allowedAddresses && parseAllowedAddresses(allowedAddresses),
@@ -111,8 +114,8 @@ export class TokenIssuer {
 
   /** What a change of these means for the row. Throws `invalid`, `not_found`. */
   async changes(policy: TokenPolicy, { userId }: TokenRecord, wishes: TokenWishes): Promise<TokenChanges> {
-    checkOptions('tokens.update', wishes, WISH_RULES)
-    const { name, scopes, allowedAddresses, ttlSeconds } = wishes
+    const own = checkOptions('tokens.update', wishes, WISH_RULES)
+    const { name, scopes, allowedAddresses, ttlSeconds } = own
     return {
       ...(name !== undefined && { name }),
       ...(scopes !== undefined && { scopes: await this.#checkedScopes(policy, userId, scopes) }),

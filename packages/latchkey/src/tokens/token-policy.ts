@@ -5,6 +5,7 @@ import {
   ABOVE_0,
   allRequired,
   BOOLEAN,
+  checkAnswer,
   checkOptions,
   checkValue,
   FUNCTION,
@@ -15,6 +16,7 @@ import {
   required,
   rule,
   TEXT,
+  TEXTS,
   wholeNumber,
 } from '../options.js'
 import { newFormattedSecret, type SecretFormat, secretPrefix } from './token-format.js'
@@ -87,6 +89,8 @@ export const POLICY_NAME = rule(
   (value) => typeof value === 'string' && /^[a-z][a-z0-9_-]*$/.test(value),
 )
 
+const OWNER_SCOPES = orNull(TEXTS)
+
 const POLICY_NAME_OF_EACH = rule('be policies, each with a name, such as knox().policy', TEXT.holds)
 
 const RENEWAL: Rules<TokenRenewal> = allRequired({
@@ -143,10 +147,12 @@ function shadows({ format }: TokenPolicy, other: TokenPolicy): boolean {
 }
 
 /** What the owner may do under a policy; null: anything. A function that gives nothing has said "nothing", not "anything". */
-export function ownedScopes({ ownerScopes }: TokenPolicy, user: User): readonly string[] | null {
+export function ownedScopes({ name, ownerScopes }: TokenPolicy, user: User): readonly string[] | null {
   if (ownerScopes === null) return null
-  const owned = ownerScopes(user)
-  return owned === undefined ? [] : owned
+  const owned: unknown = ownerScopes(user)
+  if (owned === undefined) return []
+  checkAnswer(`policies.${name}.ownerScopes()`, owned, OWNER_SCOPES)
+  return owned as readonly string[] | null
 }
 
 /** A new secret under a policy. */

@@ -8,6 +8,7 @@ import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
 import { type UserId, userIdSpellings } from '../identity.js'
 import { BOOLEAN, checkOptions, checkValue, numberRule, type Rules, required, rule } from '../options.js'
+import { Sealer } from '../sealing/sealer.js'
 import type { Store, TokenRecord, TokenUse, UserSource } from '../stores/store.js'
 import { SealedSecrets } from './sealed-secrets.js'
 import { type ListedToken, type Token, toListedToken, toToken } from './token.js'
@@ -104,8 +105,8 @@ export class TokenService {
     this.#users = users
     this.#clock = clock
     this.#policies = policyTable(options.policies ?? [])
-    this.#issuer = new TokenIssuer({ store, users, keyring, clock })
-    this.#sealed = new SealedSecrets(store.tokens, keyring)
+    this.#sealed = new SealedSecrets(store.tokens, new Sealer(keyring, store))
+    this.#issuer = new TokenIssuer({ store, users, sealed: this.#sealed, clock })
     this.#verifier = new TokenVerifier({
       store,
       users,
@@ -127,9 +128,9 @@ export class TokenService {
    * the policy's.
    */
   async issue(options: IssueOptions): Promise<IssuedToken> {
-    checkIssueOptions('tokens.issue', options)
-    const policy = this.#policy(options.policy)
-    return this.#insertNew(policy, options, newSecretText(policy), policy.limitPerUser)
+    const own = checkIssueOptions('tokens.issue', options)
+    const policy = this.#policy(own.policy)
+    return this.#insertNew(policy, own, newSecretText(policy), policy.limitPerUser)
   }
 
   /**
@@ -137,18 +138,18 @@ export class TokenService {
    * concurrent calls, in any number of processes, get the same secret. An expired one makes room for a new one.
    */
   async getOrCreate(options: IssueOptions): Promise<IssuedToken & { readonly created: boolean }> {
-    checkIssueOptions('tokens.getOrCreate', options)
-    const policy = this.#policy(options.policy)
+    const own = checkIssueOptions('tokens.getOrCreate', options)
+    const policy = this.#policy(own.policy)
     if (!policy.onePerUser || !policy.shownAgain) {
       throw new TypeError(`policy: ${policy.name} does not have one token per user that is shown again`)
     }
     for (;;) {
       const text = newSecretText(policy)
-      const { kind, token } = await this.#issuer.insert(policy, options, text, policy.limitPerUser)
+      const { kind, token } = await this.#issuer.insert(policy, own, text, policy.limitPerUser)
       if (kind === 'created') return { token: toToken(token), secret: new TokenSecret(text), created: true }
       const { id, expiresAt } = token
       if (expiresAt === null || expiresAt.getTime() > this.#clock.nowMs()) {
-        return { token: toToken(token), secret: this.#sealed.open(token), created: false }
+        return { token: toToken(token), secret: await this.#sealed.open(token), created: false }
       }
       await this.#verifier.deleteExpired({ id })
     }
@@ -161,14 +162,14 @@ export class TokenService {
    */
   async import(options: IssueOptions & { readonly secret: string }): Promise<IssuedToken> {
     const { secret, ...others } = options
-    checkIssueOptions('tokens.import', others)
+    const own = checkIssueOptions('tokens.import', others)
     checkValue('secret', secret, IMPORTED_SECRET)
     if (this.#verifier.isMalformed(secret))
       throw new TypeError('secret: begins as one of our own and is none, so it could never be verified')
     // The previous secret of a rotated token is not taken twice either.
     if ((await this.#store.tokens.findByDigest(digestBytes(digestKey(secret)))) !== null)
       throw new LatchkeyError('token_exists')
-    return this.#insertNew(this.#policy(options.policy), others, secret, null)
+    return this.#insertNew(this.#policy(own.policy), own, secret, null)
   }
 
   /**
@@ -227,7 +228,7 @@ export class TokenService {
       expected: record.digest,
       digest,
       hint: hintOf(policy, text),
-      sealed: policy.shownAgain ? this.#sealed.seal(text, digest) : null,
+      sealed: policy.shownAgain ? await this.#sealed.seal(text, { ...record, digest }) : null,
       ...(ttlSeconds !== undefined && { expiresAt: expiryOf(policy, ttlSeconds, nowMs) }),
       previousEndsAt: new Date(nowMs + overlapSeconds * 1000),
     })

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.js'
 import { LatchkeyError } from '../errors.js'
 import type { EmitEvent } from '../events.js'
-import { isSameUserId, type User, type UserId } from '../identity.js'
+import { CheckedIdentity, isSameUserId, type User, type UserId } from '../identity.js'
 import type { ExpiredTokens, Store, TokenRecord, UserSource } from '../stores/store.js'
 import { toUser } from '../users/user.js'
 import { addressMatcher } from './allowed-addresses.js'
@@ -191,7 +191,7 @@ export class TokenVerifier {
     const secretEndsAtMs =
       key === digestKeyOf(token.digest) ? expiresAtMs : (token.previous?.endsAt.getTime() ?? 0)
     const verified: VerifiedToken = {
-      identity: Object.freeze({ user, auth: cappedToken(toToken(named), user, policy) }),
+      identity: new CheckedIdentity(user, cappedToken(toToken(named), user, policy)),
       endsAtMs: Math.min(expiresAtMs, secretEndsAtMs),
       renewAfterMs: renewAfterMs(policy, token),
       allows: token.allowedAddresses && addressMatcher(token.allowedAddresses),

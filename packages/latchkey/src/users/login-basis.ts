@@ -3,7 +3,7 @@
  * tokens, sessions and JWTs for that object read it: what was proved before access was narrowed creates nothing after it.
  */
 import { LatchkeyError } from '../errors.js'
-import { isSameUserId, type User, type UserId } from '../identity.js'
+import { isSameUserId, markOwnUser, type User, type UserId } from '../identity.js'
 import type { AccessBasis, AccessStore } from '../stores/store.js'
 
 export interface LoginBasis extends AccessBasis {
@@ -19,8 +19,12 @@ interface Proof {
 /** By the object itself, so that callers pass a user on as they always did. */
 const PROOFS = new WeakMap<User, Proof>()
 
-/** Says what this user object is based on, in this store. */
+/**
+ * Says what this user object is based on, in this store. The guard then passes on the object itself, and no copy.
+ * @param user frozen
+ */
 export function setLoginBasis(user: User, store: AccessStore, basis: LoginBasis): void {
+  markOwnUser(user)
   PROOFS.set(user, { store, basis })
 }
 
@@ -39,7 +43,9 @@ export function loginBasisOf(user: User | UserId, store: AccessStore): LoginBasi
 /** Gives a copy of a user object the basis of the original. */
 export function copyLoginBasis(from: User, to: User): void {
   const proof = PROOFS.get(from)
-  if (proof !== undefined) PROOFS.set(to, proof)
+  if (proof === undefined) return
+  markOwnUser(to)
+  PROOFS.set(to, proof)
 }
 
 /** Access was narrowed since the login began: in the words of a wrong password (DRF's `BasicAuthentication`). */

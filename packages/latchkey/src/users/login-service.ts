@@ -2,14 +2,21 @@
  * Username and password in, user out: the one place where a password is checked. Login endpoints and Basic
  * authentication call it; it counts guesses, does the same work for everybody, and upgrades old hashes.
  */
-import { hash } from 'node:crypto'
 import type { Clock } from '../clock.js'
 import type { EmitEvent } from '../events.js'
-import { isSameUserId, type User } from '../identity.js'
-import type { Passwords } from '../passwords/passwords.js'
-import { type Rate, throttledError } from '../rates.js'
-import type { AccessStore, CounterStore, LoginRecord, UserRecord, UserSource } from '../stores/store.js'
+import { isSameUserId, type User, type UserId } from '../identity.js'
+import type { PasswordCheck, Passwords } from '../passwords/passwords.js'
+import type {
+  AccessStore,
+  CounterStore,
+  LoginAddressStore,
+  LoginRecord,
+  UserRecord,
+  UserSource,
+} from '../stores/store.js'
+import { KnownAddresses } from './known-addresses.js'
 import { setLoginBasis } from './login-basis.js'
+import { type CountedAttempt, LoginLimits, type LoginRates } from './login-limits.js'
 import { toUser } from './user.js'
 
 export interface LoginServiceOptions {
@@ -19,8 +26,13 @@ export interface LoginServiceOptions {
   /** Of the store that keeps what a login creates. */
   readonly access: AccessStore
   readonly clock: Clock
-  /** Failed logins allowed per account and address; null: any number. */
-  readonly rate: Rate | null
+  /** Failed logins that are allowed; null: any number. */
+  readonly rates: LoginRates
+  readonly loginAddresses: LoginAddressStore
+  /** Keyed hashes of a text, one under each of the server's secrets, newest first. */
+  readonly macs: (text: string) => readonly Uint8Array[]
+  /** False: the source may find one user by several names, since it ignores case, width or accents. */
+  readonly exactUsernames: boolean
   readonly emit?: EmitEvent
 }
 
@@ -48,53 +60,50 @@ export interface LoginToken<Hint = string | null> {
 export class LoginService {
   readonly #options: LoginServiceOptions
   readonly #emit: EmitEvent
+  readonly #addresses: KnownAddresses
+  readonly #limits: LoginLimits
 
   constructor(options: LoginServiceOptions) {
+    const { counters, clock, rates, loginAddresses, macs, exactUsernames } = options
     this.#options = options
+    this.#addresses = new KnownAddresses({ store: loginAddresses, clock, macs })
+    this.#limits = new LoginLimits({
+      rates,
+      counters,
+      clock,
+      knownAddresses: this.#addresses,
+      exactUsernames,
+    })
     this.#emit = options.emit ?? (() => undefined)
   }
 
   /**
    * The active user with this username and password, or null. Unknown user, wrong password, unusable password and
-   * inactive user cost the same hash work and give the same answer. So does a user whose access was narrowed while the
-   * password was checked (a new password, deactivation, logout everywhere). The object that is returned remembers what it
-   * is based on: `tokens.issue`, `sessions.start` and `jwts.issuePair` refuse it once access has been narrowed since.
+   * inactive user cost the same hash work and the same operations of the counters, and give the same answer. So does a
+   * user whose access was narrowed while the password was checked (a new password, deactivation, logout everywhere). The
+   * object that is returned remembers what it is based on: `tokens.issue`, `sessions.start` and `jwts.issuePair` refuse it
+   * once access has been narrowed since.
    *
    * A guess is counted right before its password is checked, atomically, and forgotten when it was right: parallel
-   * logins with the right password never throttle each other, and no wave of parallel guesses gets in more than the
-   * rate allows. Throws `throttled`, `busy` when too many wait for the hash queue, `store_unavailable`.
+   * logins with the right password never throttle each other, and no number of parallel guesses gets in more than the
+   * rates allow. Throws `throttled`, `busy` when too many wait for the hash queue, `store_unavailable`, `internal_error`
+   * for a record of the app's own users that is not complete.
    */
   async login(credentials: Credentials, options: LoginOptions = {}): Promise<User | null> {
-    const { users, passwords, counters, clock } = this.#options
+    const { users, clock } = this.#options
     const { username, password, address } = credentials
-    const rate = options.throttle === false ? null : this.#options.rate
-    const key = counterKey(credentials)
-    if (rate !== null) refuseOver(await counters.peek(key, rate, clock.nowMs()))
-    const beforeCheck = async () => {
-      if (rate !== null) refuseOver(await counters.hit(key, rate, clock.nowMs()))
-    }
-
-    const record = isStorable(username) ? await users.findByUsername(username) : null
-    if (record === null) {
-      await passwords.verifyDecoy(password, { beforeCheck })
+    const record = await this.#find(username)
+    // Before the password is verified: what is narrowed from here on ends this login. Unknown names cost the same.
+    const version = await this.#options.access.version(record?.id ?? NO_USER)
+    const attempt = options.throttle === false ? null : this.#limits.attempt({ username, address, record })
+    await attempt?.peek()
+    const { ok, upgraded } = await this.#check(password, record, attempt)
+    const verified = ok && record !== null ? await this.#lookAgain(record, version, password) : null
+    if (verified === null || record === null) {
       this.#emit({ kind: 'user_login_failed', username, address })
       return null
     }
-    // Before the password is verified: what is narrowed from here on ends this login.
-    const version = await this.#options.access.version(record.id)
-    // Still in the slot: so there are never more right passwords counted at a time than the queue has slots.
-    const afterMatch = async () => {
-      if (rate !== null && record.isActive) await counters.clear(key)
-    }
-    const { ok, upgraded } = await passwords.verify(password, record.passwordHash, {
-      beforeCheck,
-      afterMatch,
-    })
-    const verified = ok && record.isActive ? await this.#lookAgain(record, version, password) : null
-    if (verified === null) {
-      this.#emit({ kind: 'user_login_failed', username, address })
-      return null
-    }
+    await this.#noteAddress(record.id, address)
 
     const lastLogin = options.updateLastLogin ? new Date(clock.nowMs()) : undefined
     const change: LoginRecord = {
@@ -123,6 +132,11 @@ export class LoginService {
     return (await passwords.verify(password, record.passwordHash)).ok ? record : null
   }
 
+  /** Removes what is too old of the addresses of logins; returns how many. Throws `store_unavailable`. */
+  deleteExpiredAddresses(): Promise<number> {
+    return this.#addresses.deleteExpired()
+  }
+
   /** After a login that gave out a token: writes `lastLogin` and tells `user_logged_in`. Throws `store_unavailable`. */
   async noteLogin(user: User, { policy, hint }: LoginToken<string>, address: string): Promise<void> {
     const lastLogin = new Date(this.#options.clock.nowMs())
@@ -134,16 +148,38 @@ export class LoginService {
   noteLogout(user: User, { policy, hint }: LoginToken, address: string): void {
     this.#emit({ kind: 'user_logged_out', user, policy, hint, address })
   }
+
+  async #find(username: string): Promise<UserRecord | null> {
+    return isStorable(username) ? this.#options.users.findByUsername(username) : null
+  }
+
+  /** Counts the guess, checks it, and forgets it when it was right: all in one slot of the hash queue. */
+  #check(
+    password: string,
+    record: UserRecord | null,
+    attempt: CountedAttempt | null,
+  ): Promise<PasswordCheck> {
+    const { passwords, users } = this.#options
+    // Still in the slot: so there are never more right passwords counted at a time than the queue has slots.
+    const options = {
+      beforeCheck: () => attempt?.count(),
+      afterMatch: () => attempt?.forget(),
+      refuse: record?.isActive === false,
+      samples: () => users.samplePasswordHashes?.(),
+    }
+    return record === null
+      ? passwords.verifyDecoy(password, options)
+      : passwords.verify(password, record.passwordHash, options)
+  }
+
+  /** Where no limit per account can be exempted from, nothing is stored. */
+  async #noteAddress(id: UserId, address: string): Promise<void> {
+    if (this.#options.rates.account !== null) await this.#addresses.note(id, address)
+  }
 }
 
-/** Hashed: usernames are of any length, and what was typed into a username field may be a password. */
-function counterKey({ username, address }: Credentials): string {
-  return `login:${hash('sha256', JSON.stringify([username, address]), 'base64url')}`
-}
-
-function refuseOver({ allowed, waitSeconds }: { allowed: boolean; waitSeconds: number }): void {
-  if (!allowed) throw throttledError(waitSeconds)
-}
+/** The id of no user. */
+const NO_USER = 0
 
 /** NUL and lone surrogates are in no username, and some databases fail on them. */
 function isStorable(username: string): boolean {

@@ -5,7 +5,9 @@ import { type User, type UserId, userIdOf } from '../identity.js'
 import { BOOLEAN, checkOptions, checkValue, orNull, type Rules, required, TEXT } from '../options.js'
 import type { Passwords } from '../passwords/passwords.js'
 import type { UserChanges, UserRecord, UserStore } from '../stores/store.js'
+import { emailErrors } from './email.js'
 import { toUser } from './user.js'
+import { type ImportRow, type ImportUsersOptions, importUsers, type UserImportReport } from './user-import.js'
 import { normalizeUsername, usernameErrors } from './username.js'
 
 export interface CreateUserOptions {
@@ -107,6 +109,23 @@ export class UserService {
   }
 
   /**
+   * Imports users with the ids, dates, flags and password hashes that they have elsewhere, in Django for example. Either
+   * all of them are there afterwards, or nothing has changed and the report says which rows were refused and why. A user
+   * who is there already with the same id and username is left as it is, so the same import can be repeated. Later users
+   * get ids above all imported ones. A hash of an unknown format is kept and reported: that user needs a new password.
+   *
+   * @param rows read once and one after the other: a generator can read a file of any size
+   * @throws TypeError for a wrong argument; LatchkeyError `store_unavailable`
+   */
+  async import(
+    rows: Iterable<ImportRow> | AsyncIterable<ImportRow>,
+    options: ImportUsersOptions = {},
+  ): Promise<UserImportReport> {
+    const context = { users: this.#users, passwords: this.#passwords, clock: this.#clock }
+    return importUsers(rows, options, context)
+  }
+
+  /**
    * Sets a password, or none (`null`: no password can be right). From the moment this resolves sessions and JWTs from
    * before are refused (ASVS 7.4.3; `jwt.revokeOnPasswordChange`); opaque tokens stay, as in DRF. Throws `invalid` with
    * the validators' messages, `not_found` for an unknown user.
@@ -196,11 +215,4 @@ export class UserService {
 
 function publicOrNull(record: UserRecord | null): User | null {
   return record === null ? null : toUser(record)
-}
-
-/** Only what no mail system takes is refused; whether an address works, a mail to it tells. */
-export function emailErrors(email: string): readonly string[] {
-  return email === '' || (email.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(email))
-    ? []
-    : ['Enter a valid email address.']
 }

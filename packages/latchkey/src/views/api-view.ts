@@ -1,4 +1,5 @@
 /** How apps write views: DRF's `APIView` and `@api_view`. The dispatcher runs what this builds. */
+import { composeAuthenticators } from '../authenticators/compose.js'
 import { checkOptions } from '../options.js'
 import type { IdentityBehind, Permission } from '../permissions/permission.js'
 import {
@@ -35,18 +36,18 @@ export function apiView<P extends readonly Permission[]>(
   policy: ViewPolicy<P> = {},
 ): View {
   if (!isMethodList(first)) {
-    checkOptions('apiView', first, { ...VIEW_HANDLER_RULES, ...VIEW_POLICY_RULES })
-    return viewOf(first, first)
+    const options = checkOptions('apiView', first, { ...VIEW_HANDLER_RULES, ...VIEW_POLICY_RULES })
+    return viewOf(options, options)
   }
   if (typeof handler !== 'function') throw new TypeError('handler: must be a function')
-  checkOptions('apiView', policy, VIEW_POLICY_RULES)
+  const ownPolicy: ViewPolicy<P> = checkOptions<ViewPolicy<P>>('apiView', policy, VIEW_POLICY_RULES)
   const handlers: Partial<Record<ViewMethod, ViewHandler<IdentityBehind<P>>>> = {}
   for (const method of VIEW_METHODS) {
     if (first.some((name) => name.toLowerCase() === method)) handlers[method] = handler
   }
   if (Object.keys(handlers).length !== first.length)
     throw new TypeError(`methods: ${first.join(', ')} are not all known`)
-  return viewOf(handlers, policy)
+  return viewOf(handlers, ownPolicy)
 }
 
 function isMethodList(value: object): value is readonly MethodName[] {
@@ -73,7 +74,7 @@ function viewOf<P extends readonly Permission[]>(
       .filter((method) => method === 'OPTIONS' || byMethod.has(method))
       .join(', '),
     policy: Object.freeze({
-      ...(authentication && { authentication: [...authentication] }),
+      ...(authentication && { authentication: composeAuthenticators(authentication) }),
       ...(permissions && { permissions: [...permissions] }),
       ...(throttles && { throttles: [...throttles] }),
       ...(parsers && { parsers: [...parsers] }),

@@ -1,6 +1,6 @@
 /** The members of a body that a view knows by name, of any type; one that it does not know is refused. */
 import { type FieldErrors, LatchkeyError } from '../errors.js'
-import { JsonFloat } from './json-float.js'
+import { isJsonFloat } from './json-float.js'
 import { getOwn } from './own-property.js'
 
 export type BodyFields<Name extends string> = { readonly [N in Name]?: unknown }
@@ -12,7 +12,7 @@ export type BodyFields<Name extends string> = { readonly [N in Name]?: unknown }
  * @throws LatchkeyError `invalid` that names unknown members, or for a body that is no object.
  */
 export function readBodyFields<Name extends string>(data: unknown, names: readonly Name[]): BodyFields<Name> {
-  if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof JsonFloat) {
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || isJsonFloat(data)) {
     const message = 'Invalid data. Expected a dictionary.'
     throw new LatchkeyError('invalid', { fields: { non_field_errors: [message] } })
   }

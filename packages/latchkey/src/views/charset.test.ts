@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CharsetError, findCharset, latin1Text, percentDecode, UTF_8 } from './charset.js'
+import { type Charset, CharsetError, findCharset, latin1Text, UTF_8 } from './charset.js'
+import { formDecode, percentDecode } from './percent.js'
 
 const bytes = (...values: number[]) => Uint8Array.from(values)
 
@@ -150,4 +151,96 @@ describe('latin1Text', () => {
     expect(text).toHaveLength(100_000)
     expect(Uint8Array.from(text, (char) => char.charCodeAt(0))).toEqual(many)
   })
+})
+
+describe('the decoders of our own', () => {
+  const random = fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        ...[0x00, 0x41, 0x80, 0xbf, 0xc3, 0xd8, 0xdc, 0xe2, 0xed, 0xef, 0xbb, 0xf0, 0xfe, 0xff],
+      ),
+      fc.integer({ min: 0, max: 255 }),
+    ),
+    { maxLength: 12 },
+  )
+
+  it.each([
+    ['utf-8', 'utf-8'],
+    ['utf-16-le', 'utf-16le'],
+    ['utf-16-be', 'utf-16be'],
+  ])('%s reads and refuses what the platform does', (name, label) => {
+    const charset = findCharset(name)
+    fc.assert(
+      fc.property(random, (values) => {
+        const given = bytes(...values)
+        const lenient = new TextDecoder(label, { ignoreBOM: true })
+        expect(charset?.lenient(given)).toBe(lenient.decode(given))
+        const strict = (stream: boolean) =>
+          new TextDecoder(label, { ignoreBOM: true, fatal: true }).decode(given, { stream })
+        for (const cutOff of label === 'utf-8' ? (['refuse'] as const) : (['refuse', 'drop'] as const)) {
+          let expected: string | undefined
+          try {
+            expected = strict(cutOff === 'drop')
+          } catch {
+            expected = undefined
+          }
+          if (expected === undefined) expect(() => charset?.strict(given, cutOff)).toThrow(CharsetError)
+          else expect(charset?.strict(given, cutOff)).toBe(expected)
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+describe('formDecode', () => {
+  /** As `urllib.parse.unquote` has it: run by run. */
+  const byRuns = (text: string, charset: Charset) =>
+    !text.includes('%')
+      ? text
+      : text.replace(/[\0-\x7f]+/g, (run) =>
+          charset.lenient(
+            Buffer.from(
+              run.replace(/%([0-9a-fA-F]{2})/g, (_, digits: string) =>
+                String.fromCharCode(Number.parseInt(digits, 16)),
+              ),
+              'latin1',
+            ),
+          ),
+        )
+
+  it.each(['utf-8', 'latin1', 'ascii', 'windows-1252', 'koi8-r', 'utf-16', 'shift_jis', 'gbk', 'big5'])(
+    'in %s decodes each run of ASCII for itself',
+    (name) => {
+      const charset = findCharset(name)
+      const piece = fc.constantFrom(
+        ...[
+          '%41',
+          '%e9',
+          '%C3%A9',
+          '%0a',
+          '%0A',
+          '%81',
+          '%zz',
+          '%',
+          '%4',
+          '+',
+          'a',
+          '\n',
+          'é',
+          '阿',
+          '🔑',
+          '\xff',
+        ],
+      )
+      fc.assert(
+        fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+          const text = pieces.join('')
+          if (charset === undefined) expect.unreachable()
+          expect(formDecode(text, charset)).toBe(byRuns(text.replaceAll('+', ' '), charset))
+        }),
+        { numRuns: 1000 },
+      )
+    },
+  )
 })

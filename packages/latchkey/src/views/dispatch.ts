@@ -12,7 +12,7 @@ import { viewMetadata } from './metadata.js'
 import { requestedFormat, selectRenderer } from './negotiation.js'
 import { parseBody } from './parsers/parser.js'
 import type { Renderer } from './renderers/renderer.js'
-import { ApiResponse, headerLines, withContentType } from './response.js'
+import { ApiResponse, headerLines, isResponse, withContentType } from './response.js'
 import type { CompletePolicy, View } from './view.js'
 
 export interface DispatchContext extends ErrorContext {
@@ -30,8 +30,11 @@ export async function dispatch(
   route: RouteMatch,
   context: DispatchContext,
 ): Promise<HttpResponse> {
+  const { proxyWarnings } = context.services
+  if (!proxyWarnings.hasSeenFramework) proxyWarnings.seeFramework(http)
   const request = new ApiRequest(http, {
     isTrustedProxy: context.services.isTrustedProxy,
+    proxyWarnings,
     maxBodyBytes: policy.maxBodyBytes,
     parse: (body, contentType) => parseBody(policy.parsers, body, contentType),
     route,
@@ -41,20 +44,20 @@ export async function dispatch(
   let accepted = { renderer: fallback, mediaType: fallback.mediaType }
   let answer: ApiResponse
   try {
-    if (http.path.length + http.query.length > MAX_TARGET_LENGTH) throw new LatchkeyError('uri_too_long')
+    if (http.rawPath.length + http.query.length > MAX_TARGET_LENGTH) throw new LatchkeyError('uri_too_long')
     accepted = selectRenderer(policy.renderers, {
       accept: request.header('accept'),
       format: requestedFormat(http.query, route.formatSuffix),
     })
     answer = await run(view, policy, request, context.services)
   } catch (error) {
-    answer = errorAnswer(error, policy, request, context)
+    answer = errorAnswer(error, policy, request.logged, context)
   }
   try {
     return render(answer, view, policy, request, accepted)
   } catch (error) {
     // By its own words only: what could not be rendered may have been the handler's.
-    const failed = errorAnswer(error, policy, request, { onError: context.onError })
+    const failed = errorAnswer(error, policy, request.logged, { onError: context.onError })
     return render(failed, view, policy, request, { renderer: fallback, mediaType: fallback.mediaType })
   }
 }
@@ -66,13 +69,14 @@ async function run(
   services: Services,
 ): Promise<ApiResponse> {
   request.identify(await runGuard(policy, request, services))
+  if (!request.isPathClear) throw new LatchkeyError('not_found')
   const handler = view.handlers.get(request.method)
   if (handler !== undefined) {
     const result = await handler(request, services)
     // By its name: a server may have put another class in place of the global one.
     if (Object.prototype.toString.call(result) === '[object Response]')
       throw new TypeError('a handler returned a Response of fetch; return data, or response(data, { … })')
-    return result instanceof ApiResponse ? result : new ApiResponse(result)
+    return isResponse(result) ? result : new ApiResponse(result)
   }
   if (request.method === 'OPTIONS') {
     return new ApiResponse(

@@ -1,7 +1,8 @@
 /** The one place where an error becomes an answer: only `publicMessage` and `fields` get out. Views and gates use it. */
-import { ERRORS, LatchkeyError } from '../errors.js'
+import { ERRORS, isLatchkeyError, LatchkeyError } from '../errors.js'
 import { type GuardPolicy, refusalStatus } from '../guard.js'
-import { ApiResponse } from './response.js'
+import { handleRejection } from '../thenable.js'
+import { ApiResponse, isResponse } from './response.js'
 
 /** Told about every error that is not the caller's: programming errors and trouble below. */
 export type ErrorListener = (
@@ -15,7 +16,7 @@ export function safeListener(listener: ErrorListener, onTrouble: ErrorListener):
     try {
       // An async function is a listener too, and its rejection would end the process.
       const result: unknown = listener(error, request)
-      if (result instanceof Promise) result.catch((trouble: unknown) => onTrouble(trouble, request))
+      handleRejection(result, (trouble) => onTrouble(trouble, request))
     } catch (trouble) {
       onTrouble(trouble, request)
     }
@@ -49,9 +50,9 @@ export function errorAnswer(
   if (exceptionHandler === undefined) return usual
   try {
     const own: unknown = exceptionHandler(error, usual, request)
-    if (own instanceof ApiResponse) return own
+    if (isResponse(own)) return own
     // An async function is no handler, and its rejection would end the process.
-    if (own instanceof Promise) own.catch((trouble: unknown) => onError(trouble, request))
+    handleRejection(own, (trouble) => onError(trouble, request))
     throw new TypeError('exceptionHandler: must return what response() does')
   } catch (trouble) {
     onError(trouble, request)
@@ -66,11 +67,11 @@ function usualAnswer(
   request: { readonly method: string; readonly path: string },
   onError: ErrorListener,
 ): ApiResponse {
-  const refusal =
-    error instanceof LatchkeyError ? error : new LatchkeyError('internal_error', { cause: error })
-  if (refusal.status >= 500) onError(error, request)
+  const refusal = isLatchkeyError(error) ? error : new LatchkeyError('internal_error', { cause: error })
+  const { status: codeStatus } = ERRORS[refusal.code]
+  if (codeStatus >= 500) onError(error, request)
   const { status, challenge } = refusalStatus(refusal, policy)
-  const detail = refusal.status >= 500 ? ERRORS[refusal.code].message : refusal.publicMessage
+  const detail = codeStatus >= 500 ? ERRORS[refusal.code].message : refusal.publicMessage
   return new ApiResponse(refusal.fields ?? { detail, ...refusal.extra }, {
     status,
     headers: {

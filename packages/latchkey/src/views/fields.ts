@@ -1,7 +1,7 @@
 /** Declares the fields an endpoint reads and checks a parsed body against them: DRF's serializer with CharFields. */
 import { type FieldErrors, LatchkeyError } from '../errors.js'
 import { trimPython } from '../python-text.js'
-import { JsonFloat, pythonFloatText } from './json-float.js'
+import { isJsonFloat, pythonFloatText } from './json-float.js'
 import { getOwn } from './own-property.js'
 
 export interface CharFieldOptions {
@@ -99,7 +99,7 @@ function checked(field: CharField, given: unknown): Checked {
 /** Numbers become text as Python's `str` writes them; true, false and everything else are no text. */
 function textOf(given: unknown): string | undefined {
   if (typeof given === 'string') return given
-  if (given instanceof JsonFloat || typeof given === 'bigint') return String(given)
+  if (isJsonFloat(given) || typeof given === 'bigint') return String(given)
   if (typeof given !== 'number') return undefined
   return Number.isInteger(given) ? String(BigInt(given)) : pythonFloatText(given)
 }
@@ -130,7 +130,7 @@ function codePoints(text: string): number {
 
 function pythonTypeName(data: unknown): string {
   if (Array.isArray(data)) return 'list'
-  if (data instanceof JsonFloat) return 'float'
+  if (isJsonFloat(data)) return 'float'
   if (typeof data === 'number') return Number.isInteger(data) ? 'int' : 'float'
   return { string: 'str', bigint: 'int', boolean: 'bool', object: 'dict' }[String(typeof data)] ?? 'object'
 }

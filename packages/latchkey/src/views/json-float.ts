@@ -1,5 +1,7 @@
 /** A JSON number with a fraction or an exponent, and its text in Python's words. Made by `json.ts`, read by `fields.ts`. */
 
+import { isBranded, JSON_FLOAT_BRAND } from '../brand.js'
+
 /** Below 1e-4 and from 1e16 on, Python writes an exponent: the limits of `float.__repr__`. */
 const SMALLEST_PLAIN_EXPONENT = -4
 const FIRST_LARGE_EXPONENT = 16
@@ -28,6 +30,7 @@ export function pythonFloatText(value: number): string {
  * Calculates like a number (`valueOf`) and serialises as one. May be infinite: Python reads `1e400` so.
  */
 export class JsonFloat {
+  readonly [JSON_FLOAT_BRAND] = true
   readonly value: number
 
   constructor(value: number) {
@@ -46,4 +49,8 @@ export class JsonFloat {
   toJSON(): number {
     return this.value
   }
+}
+
+export function isJsonFloat(value: unknown): value is JsonFloat {
+  return isBranded(value, JSON_FLOAT_BRAND) && typeof Reflect.get(value, 'value') === 'number'
 }

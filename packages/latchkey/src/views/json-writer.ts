@@ -1,6 +1,7 @@
 /** Writes JSON as DRF's renderer does: compact or indented, raw UTF-8, exact numbers. Renderers call it. */
+import { types } from 'node:util'
 import { LatchkeyError } from '../errors.js'
-import { JsonFloat } from './json-float.js'
+import { isJsonFloat, type JsonFloat } from './json-float.js'
 
 /** Deeper than anything `parseJson` lets in wrapped by a view; also what ends a cycle. */
 const MAX_DEPTH = 1000
@@ -42,8 +43,8 @@ function write(value: unknown, key: string, place: Place): string | undefined {
 }
 
 function writeObject(value: object, key: string, place: Place): string | undefined {
-  if (value instanceof JsonFloat) return floatText(value)
-  if (value instanceof Date) return quoted(isoText(value))
+  if (isJsonFloat(value)) return floatText(value)
+  if (types.isDate(value)) return quoted(isoText(value))
   if (place.depth >= MAX_DEPTH) throw new TypeError('JSON cannot express a cycle, or data nested too deeply')
   const inside = { indent: place.indent, depth: place.depth + 1 }
   if ('toJSON' in value && typeof value.toJSON === 'function') return write(value.toJSON(key), key, inside)
@@ -51,7 +52,7 @@ function writeObject(value: object, key: string, place: Place): string | undefin
     const items = Array.from(value, (item, index) => write(item, String(index), inside) ?? 'null')
     return enclosed('[', items, ']', place)
   }
-  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
+  if (types.isMap(value) || types.isSet(value) || ArrayBuffer.isView(value)) {
     throw new TypeError(`JSON cannot express a ${value.constructor.name}`)
   }
   const colon = place.indent > 0 ? ': ' : ':'
@@ -72,9 +73,10 @@ function enclosed(open: string, members: readonly string[], close: string, place
 
 /** Python's escapes are those of `JSON.stringify`, which also escapes lone surrogates (Python cannot send them). */
 function quoted(text: string): string {
-  return JSON.stringify(text).replace(/[\u2028\u2029]/g, (separator) =>
-    separator === '\u2028' ? '\\u2028' : '\\u2029',
-  )
+  const json = JSON.stringify(text)
+  return /[\u2028\u2029]/.test(json)
+    ? json.split('\u2028').join('\\u2028').split('\u2029').join('\\u2029')
+    : json
 }
 
 function floatText(float: JsonFloat): string {

@@ -2,8 +2,11 @@
  * Reads JSON with the grammar and the error texts of Python's `json`, which is what callers of DRF see: exact
  * integers, `1.0` kept apart from `1`, positions in code points. Parsers call it; the writer is `json-writer.ts`.
  */
+import { brandError, JSON_SYNTAX_ERROR_BRAND } from '../brand.js'
+import { unitsText } from './code-units.js'
 import { JsonFloat } from './json-float.js'
 import { setOwn } from './own-property.js'
+import { hexValue } from './percent.js'
 
 export { JsonFloat, pythonFloatText } from './json-float.js'
 export { stringifyJson } from './json-writer.js'
@@ -25,6 +28,7 @@ export class JsonSyntaxError extends Error {
   constructor(message: string) {
     super(message)
     this.name = 'JsonSyntaxError'
+    brandError(this, JSON_SYNTAX_ERROR_BRAND)
   }
 }
 
@@ -55,7 +59,13 @@ const CONSTANTS: ReadonlyArray<readonly [text: string, value: unknown]> = [
   ['false', false],
 ]
 const REFUSED_CONSTANTS = ['NaN', 'Infinity', '-Infinity']
-const [SPACE, QUOTE, BACKSLASH] = [0x20, 0x22, 0x5c]
+const [SPACE, QUOTE, BACKSLASH, SMALL_U] = [0x20, 0x22, 0x5c, 0x75]
+const [DIGIT_0, DIGIT_9, DOT, SMALL_E, LARGE_E] = [0x30, 0x39, 0x2e, 0x65, 0x45]
+/** Code unit of the letter -> code unit that it stands for; no letter stands for 0. */
+const ESCAPE_UNITS = new Uint8Array(0x1_0000)
+for (const [letter, character] of ESCAPES) ESCAPE_UNITS[letter.charCodeAt(0)] = character.charCodeAt(0)
+/** So many escapes of a string are put together piece by piece. */
+const FEW_ESCAPES = 16
 
 class JsonReader {
   readonly #text: string
@@ -154,6 +164,8 @@ class JsonReader {
   }
 
   #number(): unknown {
+    const small = this.#smallInteger()
+    if (small >= 0) return small
     NUMBER.lastIndex = this.#at
     const match = NUMBER.exec(this.#text)
     if (match === null) {
@@ -178,11 +190,30 @@ class JsonReader {
     return value
   }
 
+  /** An integer of up to 15 digits, which is what most numbers are; -1 for every other value. */
+  #smallInteger(): number {
+    const text = this.#text
+    let at = this.#at
+    let value = 0
+    let code = text.charCodeAt(at)
+    const isZero = code === DIGIT_0
+    while (code >= DIGIT_0 && code <= DIGIT_9) {
+      value = value * 10 + code - DIGIT_0
+      code = text.charCodeAt(++at)
+    }
+    const length = at - this.#at
+    const isWhole = code !== DOT && code !== SMALL_E && code !== LARGE_E
+    if (length === 0 || length > 15 || (isZero && length > 1) || !isWhole) return -1
+    this.#at = at
+    return value
+  }
+
   #string(): string {
     const begin = this.#at
     let from = begin + 1
     let at = from
     let value = ''
+    let escapes = 0
     for (;;) {
       const code = this.#text.charCodeAt(at)
       if (code === QUOTE) {
@@ -196,10 +227,53 @@ class JsonReader {
       if (code < SPACE) this.#fail('Invalid control character at', at)
       const letter = this.#text[at + 1]
       if (code !== BACKSLASH || letter === undefined) this.#fail('Unterminated string starting at', begin)
+      if (escapes++ >= FEW_ESCAPES) {
+        this.#at = from
+        return value + this.#escapedString(begin)
+      }
       value += this.#text.slice(from, at) + this.#escaped(letter, at)
       at += letter === 'u' ? 6 : 2
       from = at
     }
+  }
+
+  /** The rest of a string with many escapes, unit by unit: pieces of text would take ten times as long to put together. */
+  #escapedString(begin: number): string {
+    const text = this.#text
+    let end = this.#at
+    while (end < text.length && text.charCodeAt(end) !== QUOTE)
+      end += text.charCodeAt(end) === BACKSLASH ? 2 : 1
+    const units = new Uint16Array(Math.min(end, text.length) - this.#at)
+    let length = 0
+    for (let at = this.#at; ; at++) {
+      let unit = text.charCodeAt(at)
+      if (unit === QUOTE) {
+        this.#at = at + 1
+        return unitsText(units.subarray(0, length))
+      }
+      if (unit < SPACE) this.#fail('Invalid control character at', at)
+      if (at >= text.length || (unit === BACKSLASH && at + 1 >= text.length))
+        this.#fail('Unterminated string starting at', begin)
+      if (unit === BACKSLASH) {
+        const letter = text.charCodeAt(at + 1)
+        unit = letter === SMALL_U ? this.#hexUnit(at) : (ESCAPE_UNITS[letter] ?? 0)
+        if (unit === 0 && letter !== SMALL_U) this.#fail('Invalid \\escape', at)
+        at += letter === SMALL_U ? 5 : 1
+      }
+      units[length++] = unit
+    }
+  }
+
+  #hexUnit(at: number): number {
+    // As above: a character after the digits must be there.
+    if (at + 6 >= this.#text.length) this.#fail('Invalid \\uXXXX escape', at + 1)
+    let unit = 0
+    for (let index = at + 2; index < at + 6; index++) {
+      const digit = hexValue(this.#text.charCodeAt(index))
+      if (digit < 0) this.#fail('Invalid \\uXXXX escape', at + 1)
+      unit = unit * 16 + digit
+    }
+    return unit
   }
 
   #escaped(letter: string, at: number): string {

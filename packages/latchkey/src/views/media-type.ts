@@ -1,6 +1,7 @@
 /** Media types and header parameters as Django and DRF read them. Negotiation, parsers and renderers build on it. */
 import { trimAscii } from '../python-text.js'
-import { findCharset, percentDecode, UTF_8 } from './charset.js'
+import { findCharset, UTF_8 } from './charset.js'
+import { percentDecode } from './percent.js'
 
 /** A header value and its parameters: `form-data; name="a"`. Text is one character per byte, unless `extended`. */
 export interface ParsedHeader {

@@ -31,11 +31,14 @@ export function selectRenderer<R extends Pick<Renderer, 'mediaType' | 'format'>>
   const offers = input.format ? renderers.filter((renderer) => renderer.format === input.format) : renderers
   if (offers.length === 0) throw new LatchkeyError(input.format ? 'not_found' : 'not_acceptable')
   const choices = offers.map((renderer) => ({ renderer, offered: parseMediaType(renderer.mediaType) }))
-  const ranges = (input.accept ?? '*/*').split(',').map((token) => {
-    const text = token.trim()
-    const asked = parseMediaType(text)
-    return { text, asked, precedence: mediaTypePrecedence(asked) }
-  })
+  const tokens = (input.accept ?? '*/*').split(',').map((token) => token.trim())
+  // Nothing matches an empty one, and a header has room for thousands.
+  const ranges = tokens
+    .filter((text) => text !== '')
+    .map((text) => {
+      const asked = parseMediaType(text)
+      return { text, asked, precedence: mediaTypePrecedence(asked) }
+    })
   for (const precedence of [3, 2, 1, 0]) {
     for (const { renderer, offered } of choices) {
       const range = ranges.find(

@@ -1,4 +1,5 @@
 /** What a handler answers with when data alone is not enough: DRF's `Response`. */
+import { isBranded, RESPONSE_BRAND } from '../brand.js'
 
 export interface ResponseOptions {
   /** Default is 200. */
@@ -8,18 +9,34 @@ export interface ResponseOptions {
 }
 
 export class ApiResponse {
+  readonly [RESPONSE_BRAND] = true
   readonly data: unknown
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[]>>
 
   constructor(data: unknown, options: ResponseOptions = {}) {
     const { status = 200, headers = {} } = options
-    if (!Number.isInteger(status) || status < 200 || status > 599)
-      throw new TypeError('status: must be 200 to 599')
+    if (!isStatus(status)) throw new TypeError('status: must be 200 to 599')
     this.data = data
     this.status = status
     this.headers = headers
   }
+}
+
+/**
+ * Whether a handler answered with a response rather than with data. Takes one of another copy of the package, too.
+ * @throws TypeError when a marked value is not a complete response
+ */
+export function isResponse(value: unknown): value is ApiResponse {
+  if (!isBranded(value, RESPONSE_BRAND)) return false
+  const headers: unknown = Reflect.get(value, 'headers')
+  if (!isStatus(Reflect.get(value, 'status')) || typeof headers !== 'object' || headers === null)
+    throw new TypeError('response: must be what response() returns')
+  return true
+}
+
+function isStatus(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 200 && Number(value) <= 599
 }
 
 /** An answer with a status or headers; `undefined` as data: an empty body. */

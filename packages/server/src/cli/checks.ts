@@ -2,11 +2,12 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import { createLatchkey, LatchkeyError, memoryStore } from 'latchkey'
+import { createLatchkey, isLatchkeyError, memoryStore, secretWeakness } from 'latchkey'
 import { nearest } from '../settings/nearest.js'
 import { newSecret } from '../settings/secret-file.js'
 import { SETTING_KEYS, SETTINGS } from '../settings/settings.js'
 import { SettingsError } from '../settings/settings-error.js'
+import { proxiesWeakness } from '../settings/wide-proxies.js'
 import {
   findSecret,
   open,
@@ -19,7 +20,9 @@ import {
 } from './open.js'
 import { CommandError, type Io } from './output.js'
 import { redisTrouble } from './redis.js'
+import { sealingTrouble } from './sealing.js'
 import { type LoadedSettings, loadSettings } from './session.js'
+import { hidesBehindUnnamedProxy, isLoopback, UNNAMED_PROXY_HINT } from './unnamed-proxy.js'
 import { findUrlpatterns } from './urls.js'
 
 export type Level = 'error' | 'warning'
@@ -54,7 +57,7 @@ export const CHECKS: readonly Check[] = Object.freeze([
     'E004',
     'error',
     sealProblem,
-    'give the secret that these tokens were sealed under, or reset the tokens',
+    'give the secret that these were sealed under, or, if it is lost, `latchkey secret adopt` and reset the tokens',
   ),
   check('E005', 'error', urlsProblem, '`export const urlpatterns = [path(…)]`'),
   check(
@@ -84,15 +87,16 @@ export const CHECKS: readonly Check[] = Object.freeze([
     hasDevelopmentSecret,
     'set LATCHKEY_SECRET, or LATCHKEY_SECRET_FILE to a file that you keep',
   ),
-  deploy('W004', hasWeakSecret, 'take what `latchkey secret generate` prints'),
+  check('W004', 'warning', hasWeakSecret, 'take what `latchkey secret generate` prints'),
   deploy(
     'W005',
     isOpenWithoutProxy,
     'put a proxy with TLS in front and name it in LATCHKEY_TRUSTED_PROXIES, or listen on 127.0.0.1',
   ),
-  deploy(
+  check(
     'W006',
-    trustsEverybody,
+    'warning',
+    trustsStrangers,
     'name the addresses of your proxies: else any caller chooses the address that is counted',
   ),
   deploy(
@@ -106,6 +110,7 @@ export const CHECKS: readonly Check[] = Object.freeze([
     'chmod 600 the database and chmod 700 its folder: it holds password hashes',
   ),
   deploy('W009', isDebugging, 'unset LATCHKEY_DEBUG'),
+  deploy('W010', hidesBehindUnnamedProxy, UNNAMED_PROXY_HINT),
 ])
 
 function check(id: string, level: Level, look: Look, hint: string, deployOnly = false): Check {
@@ -194,13 +199,15 @@ async function lostSecretProblem(settings: LoadedSettings): Promise<void> {
   }
 }
 
-/** One token of each policy tells: whether the secret belongs to this database. */
+/** Whether the secret belongs to this database: by the keys that the store knows, and by one token of each policy. */
 async function sealProblem(settings: LoadedSettings, io: Io): Promise<string | null> {
   if (willMakeSecret(settings)) return null
   // Whatever keeps it from opening is said by another check.
   const opened = await open(io, settings).catch(() => null)
   if (opened === null) return null
   return problemOf(async () => {
+    const trouble = await sealingTrouble(opened.latchkey)
+    if (trouble !== null) throw new CommandError(trouble)
     for (const { name } of sealingPolicies(settings)) {
       const [token] = await opened.latchkey.tokens.list({ policy: name, limit: 1 })
       if (token !== undefined) await opened.latchkey.tokens.reveal(token)
@@ -252,32 +259,22 @@ function hasDevelopmentSecret({ values }: LoadedSettings): string | null {
   return isOwn ? null : 'The secret is the file that development makes by itself.'
 }
 
-/** Bits below which a secret can be guessed, as far as its letters tell. */
-const MIN_SECRET_BITS = 96
-
-async function hasWeakSecret(settings: LoadedSettings, io: Io): Promise<string | null> {
+export async function hasWeakSecret(settings: LoadedSettings, io: Io): Promise<string | null> {
   if (willMakeSecret(settings) || (await secretProblem(settings, io)) !== null) return null
   const { source } = findSecret(io, settings)
-  const [newest = ''] = typeof source === 'function' ? source() : [source].flat()
-  return shannonBits(newest) < MIN_SECRET_BITS ? 'The secret repeats itself: it does not look random.' : null
-}
-
-/** How many bits the letters of a text carry at the most. */
-function shannonBits(text: string): number {
-  const counts = new Map<string, number>()
-  for (const letter of text) counts.set(letter, (counts.get(letter) ?? 0) + 1)
-  return [...counts.values()].reduce((bits, count) => bits - count * Math.log2(count / text.length), 0)
+  const secrets = typeof source === 'function' ? source() : [source].flat()
+  const weakness = secrets.map(secretWeakness).find((one) => one !== null)
+  return weakness === undefined ? null : `The secret can be guessed: ${weakness}.`
 }
 
 function isOpenWithoutProxy({ values: { host, trustedProxies } }: LoadedSettings): string | null {
-  const isLocal = host === 'localhost' || host === '::1' || /^127\./.test(host)
-  if (isLocal || trustedProxies.length > 0) return null
+  if (isLoopback(host) || trustedProxies.length > 0) return null
   return `The server listens on ${host} without TLS, and no proxy is trusted.`
 }
 
-function trustsEverybody({ values }: LoadedSettings): string | null {
-  const wide = values.trustedProxies.find((entry) => entry.endsWith('/0'))
-  return wide === undefined ? null : `trustedProxies has ${wide}: everybody.`
+export function trustsStrangers({ values }: LoadedSettings): string | null {
+  const weakness = proxiesWeakness(values.trustedProxies)
+  return weakness === null ? null : `trustedProxies are no proxies of yours alone: ${weakness}.`
 }
 
 function hasNoLoginRate({ values }: LoadedSettings): string | null {
@@ -312,7 +309,7 @@ async function problemOf(work: () => Promise<unknown>): Promise<string | null> {
     await work()
     return null
   } catch (error) {
-    if (error instanceof LatchkeyError) return error.detail ?? error.publicMessage
+    if (isLatchkeyError(error)) return error.detail ?? error.publicMessage
     if (error instanceof SettingsError || error instanceof CommandError) return error.message
     throw error
   }

@@ -50,7 +50,8 @@ export function defaultSecretFile({ values: { database } }: LoadedSettings): str
 export function findSecret(io: Io, settings: LoadedSettings): SecretPlace {
   const { secret, secretFile, environment } = settings.values
   const isProduction = environment === 'production'
-  if (secret !== undefined) return { source: secret, file: undefined, isDevelopment: false }
+  // As a function: what is weak about it is said by `check` and `serve`, and not by the library as well.
+  if (secret !== undefined) return { source: () => secret, file: undefined, isDevelopment: false }
   if (isProduction && secretFile === undefined) {
     const advice = 'set it (`latchkey secret generate` prints one), or LATCHKEY_SECRET_FILE'
     throw new SettingsError('LATCHKEY_SECRET', `is missing, and production makes none up: ${advice}`)
@@ -84,7 +85,7 @@ export async function refuseLostSecret(store: SqlStore, settings: LoadedSettings
   const file = settings.values.secretFile ?? defaultSecretFile(settings)
   throw new CommandError(
     `${file}: is not there, and the database has ${sealed} under a secret: bring it back, or set LATCHKEY_SECRET. ` +
-      'If it is lost, make a new one (`latchkey secret generate`), then reset the tokens and rotate the keys',
+      'If it is lost, make a new one (`latchkey secret generate`, then `latchkey secret adopt`), reset the tokens and rotate the keys',
   )
 }
 
@@ -167,7 +168,11 @@ async function secretFor(
   sealing: Sealing,
 ): Promise<SecretPlace> {
   try {
-    if (willMakeSecret(settings)) await refuseLostSecret(store, settings)
+    if (willMakeSecret(settings)) {
+      await refuseLostSecret(store, settings)
+      // Nothing is sealed: keys that only deleted tokens were sealed under do not bind the new secret.
+      await store.sealingKeys.retain([])
+    }
   } catch (error) {
     if (sealing === 'needed' || !(error instanceof CommandError)) throw error
     note(io, `Warning: ${error.message}.`)
@@ -232,11 +237,21 @@ export async function requireMigrated(store: SqlStore): Promise<void> {
 
 /** What the settings say to `createLatchkey`. */
 export function optionsOf({ values, config }: LoadedSettings) {
-  const { loginRate, trustedProxies, maxBodyBytes, cacheEntries, sessionTtlSeconds } = values
+  const {
+    loginRate,
+    loginAccountRate,
+    loginAddressRate,
+    trustedProxies,
+    maxBodyBytes,
+    cacheEntries,
+    sessionTtlSeconds,
+  } = values
   const { passwordHashConcurrency: concurrency, browsableApi } = values
   const { authentication, permissions, throttles, jwt, policies, onEvent, exceptionHandler } = config
   return {
     loginRate,
+    loginAccountRate,
+    loginAddressRate,
     trustedProxies,
     maxBodyBytes,
     cacheEntries,

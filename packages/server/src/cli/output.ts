@@ -12,6 +12,8 @@
  *   characters that came in with data are printed as escapes.
  */
 
+import { printable } from 'latchkey'
+
 /** How a command ends. */
 export const EXIT = Object.freeze({
   /** Done. */
@@ -77,7 +79,9 @@ export function note(io: Io, line: string): void {
 
 /** The one JSON document of a result. */
 export function printJson(io: Io, value: unknown): void {
-  io.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  // Line breaks are JSON's own: those in texts are escaped already.
+  const lines = JSON.stringify(value, null, 2).split('\n').map(printable)
+  io.stdout.write(`${lines.join('\n')}\n`)
 }
 
 /**
@@ -103,16 +107,4 @@ export function printTable(
 /** A time for people and scripts alike: `2026-11-22T08:46:55Z`; `-` for none. */
 export function timeText(time: Date | null): string {
   return time === null ? '-' : `${time.toISOString().slice(0, 19)}Z`
-}
-
-/**
- * Text from users, without the characters that move a terminal's cursor, change its colours or turn the order of
- * letters around: those are printed as `\u001b`.
- */
-export function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeOf)
-}
-
-function escapeOf(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

@@ -1,5 +1,7 @@
 /** Questions on a terminal: a line of text, a password without echo. Commands that need a person call these. */
+
 import { StringDecoder } from 'node:string_decoder'
+import { printable } from 'latchkey'
 import { CommandError, type Io } from './output.js'
 
 /** Ctrl-C at a prompt. */
@@ -25,7 +27,7 @@ export class Prompt {
 
   /** Asks and returns the line without its end. Throws `Interrupted` on Ctrl-C and at the end of input. */
   async ask(question: string): Promise<string> {
-    this.#io.stderr.write(question)
+    this.#io.stderr.write(printable(question))
     // A terminal that shows what is typed makes a signal of Ctrl-C, and no key.
     const interrupt = () => this.#abandon()
     process.once('SIGINT', interrupt)
@@ -52,7 +54,7 @@ export class Prompt {
   /** As `ask`, with nothing shown of what is typed. */
   async askHidden(question: string): Promise<string> {
     const { stdin, stderr } = this.#io
-    stderr.write(question)
+    stderr.write(printable(question))
     stdin.setRawMode?.(true)
     try {
       return await this.#readHidden()

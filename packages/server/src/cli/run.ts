@@ -1,6 +1,6 @@
 /** One command line from words to exit code: which commands there are, and how each error ends. `main.ts` calls it. */
 import { Command, CommanderError } from 'commander'
-import { LatchkeyError } from 'latchkey'
+import { isLatchkeyError, printableLines } from 'latchkey'
 import { SettingsError } from '../settings/settings-error.js'
 import { changePasswordCommand } from './commands/change-password.js'
 import { checkCommand } from './commands/check.js'
@@ -11,6 +11,7 @@ import { jwtCommand } from './commands/jwt.js'
 import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
 import { partitionCommand } from './commands/partition.js'
+import { runCommand } from './commands/run.js'
 import { secretCommand } from './commands/secret.js'
 import { serveCommand } from './commands/serve.js'
 import { settingsCommand } from './commands/settings.js'
@@ -58,6 +59,7 @@ function program(io: Io): Command {
   root.addCommand(secretCommand(io))
   root.addCommand(keysCommand(io))
   root.addCommand(serveCommand(io))
+  root.addCommand(runCommand(io))
   root.commandsGroup('Database:')
   root.addCommand(migrateCommand(io))
   root.addCommand(showMigrationsCommand(io))
@@ -125,8 +127,8 @@ function explain(error: unknown, io: Io, debug: boolean): ExitCode {
     io.stderr.write('\nOperation cancelled.\n')
     return EXIT.interrupted
   }
-  if (debug && error instanceof Error) io.stderr.write(`${error.stack}\n`)
-  if (error instanceof CommandError || error instanceof SettingsError || error instanceof LatchkeyError) {
+  if (debug && error instanceof Error) io.stderr.write(`${printableLines(String(error.stack))}\n`)
+  if (error instanceof CommandError || error instanceof SettingsError || isLatchkeyError(error)) {
     note(io, `CommandError: ${refusalText(error)}`)
     return error instanceof SettingsError && error.source === 'flag' ? EXIT.usage : EXIT.refused
   }
@@ -137,5 +139,5 @@ function explain(error: unknown, io: Io, debug: boolean): ExitCode {
 
 /** The store's detail says what to do; its public message is for callers of an API. */
 function refusalText(error: Error): string {
-  return error instanceof LatchkeyError ? (error.detail ?? error.publicMessage) : error.message
+  return isLatchkeyError(error) ? (error.detail ?? error.publicMessage) : error.message
 }

@@ -1,7 +1,7 @@
 /** The web application: routes to views, APPEND_SLASH, JSON 404 and 500, and Django's security headers, on Hono. */
 import { type Context, Hono } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
-import type { Handler, Latchkey, RouteMatch } from 'latchkey'
+import { type Handler, type Latchkey, printable, printableLines, type RouteMatch } from 'latchkey'
 import { hono } from 'latchkey/hono'
 import type { UrlPattern } from './urls.js'
 
@@ -29,7 +29,8 @@ export function createApp(latchkey: Latchkey, urlpatterns: readonly UrlPattern[]
   }
   app.notFound((context) => redirectToSlash(app, context) ?? context.json({ detail: 'Not found.' }, 404))
   app.onError((error, context) => {
-    console.error(`latchkey: ${context.req.method} ${context.req.path.slice(0, 200)}:`, error)
+    const where = printable(`${context.req.method} ${context.req.path.slice(0, 200)}`)
+    console.error(`latchkey: ${where}: ${printableLines(String(error.stack))}`)
     return context.json({ detail: 'A server error occurred.' }, 500)
   })
   return app

@@ -1,8 +1,10 @@
 /** The HTTP server around an app: limits, JSON for what does not even parse, and a shutdown that lets requests finish. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
+import { inspect } from 'node:util'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
+import { printableLines } from 'latchkey'
 
 export interface ServeOptions {
   readonly app: Hono
@@ -46,6 +48,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       else answerRefusal(response, ...refusal)
     },
   )
+  // No limit by which lines vanish, such as the one that the proxy appended: bytes are limited (`maxHeaderSize`, 16 KiB).
+  server.maxHeadersCount = 0
   server.on('clientError', refuseUnparsable)
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
     answerRefusal(response, 417, 'Expectation failed.'),
@@ -80,7 +84,7 @@ function hasDotSegment(target: string): boolean {
   return DOT_SEGMENT.test(mark < 0 ? target : target.slice(0, mark))
 }
 
-const DOT_SEGMENT = /[/\\](?:\.|%2e){1,2}(?:[/\\#]|$)/i
+const DOT_SEGMENT = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\#]|%2f|%5c|$)/i
 
 /** What is refused before it becomes a request of the fetch standard, which no longer shows it. */
 function refusalOf(request: IncomingMessage): readonly [status: number, detail: string] | undefined {
@@ -115,7 +119,7 @@ function answerRefusal(response: ServerResponse, status: number, detail: string)
 /** A request that cannot become one of the fetch standard: no Host, a strange one, a strange target. */
 function refuseRequest(error: unknown): Response {
   if (error instanceof RequestError) return Response.json({ detail: 'Malformed request.' }, { status: 400 })
-  console.error('latchkey:', error)
+  console.error(`latchkey: ${printableLines(inspect(error))}`)
   return Response.json({ detail: 'A server error occurred.' }, { status: 500 })
 }
 

@@ -99,7 +99,7 @@ function findConfig(cwd: string): string | undefined {
 }
 
 /** TypeScript and JavaScript alike. Nothing is cached on disk, where another user of a shared folder could write. */
-async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+export async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
   const jiti = createJiti(import.meta.url, { fsCache: false, interopDefault: false })
   try {
     return await jiti.import<Record<string, unknown>>(file)

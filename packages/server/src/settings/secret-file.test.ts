@@ -3,18 +3,26 @@ import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { changeSecretFile, newSecret, readOrMakeSecretFile, readSecretFile } from './secret-file.js'
+import {
+  changeSecretFile,
+  fileProblem,
+  newSecret,
+  readOrMakeSecretFile,
+  readSecretFile,
+} from './secret-file.js'
 
 const isWindows = process.platform === 'win32'
 let folder = ''
@@ -31,7 +39,7 @@ describe('readOrMakeSecretFile', () => {
   it('makes a file and a folder for their owner only, and reads the same secret ever after', () => {
     const { secrets, made } = readOrMakeSecretFile(file)
     expect(made).toBe(true)
-    expect(secrets).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)])
+    expect(secrets).toEqual([expect.stringMatching(/^lks2_[0-9a-f]{64}$/)])
     expect(readOrMakeSecretFile(file)).toEqual({ secrets, made: false })
     expect(readdirSync(join(folder, '.latchkey'))).toEqual(['secret'])
     if (isWindows) return
@@ -92,6 +100,38 @@ describe('readSecretFile', () => {
       expect(() => readSecretFile(write(newSecret(), mode))).toThrow(/chmod 600/)
     },
   )
+
+  it.runIf(!isWindows)('refuses a file that others may replace in its folder, also through a link', () => {
+    const open = join(folder, 'open')
+    mkdirSync(open)
+    writeFileSync(join(open, 'secret'), newSecret(), { mode: 0o600 })
+    symlinkSync(join(open, 'secret'), join(folder, 'link'))
+    expect(readSecretFile(join(folder, 'link'))).toHaveLength(1)
+    chmodSync(open, 0o777)
+    for (const path of [join(open, 'secret'), join(folder, 'link')])
+      expect(() => readSecretFile(path)).toThrow(/chmod o-w/)
+    chmodSync(open, 0o1777)
+    expect(readSecretFile(join(open, 'secret'))).toHaveLength(1)
+  })
+
+  it("judges mode, owner and folder, and takes what is the own or root's", () => {
+    const [own, root, other] = [1000, 0, 1001].map((uid) => (mode: number) => ({ uid, mode }))
+    if (!own || !root || !other) throw new Error('three users')
+    const problem = (file: { uid: number; mode: number }, ...folders: { uid: number; mode: number }[]) =>
+      fileProblem('/x/secret', file, folders, 1000)
+    expect(problem(own(0o600), own(0o700))).toBeNull()
+    expect(problem(root(0o600), root(0o755))).toBeNull()
+    expect(problem(own(0o400), own(0o775), root(0o1777))).toBeNull()
+    expect(problem(own(0o640), own(0o700))).toMatch(/chmod 600/)
+    expect(problem(other(0o600), own(0o700))).toMatch(/user 1001 owns it.*chown 1000/)
+    expect(problem(own(0o600), other(0o700))).toMatch(/user 1001 owns its folder/)
+    expect(problem(own(0o600), own(0o700), other(0o700))).toMatch(/user 1001 owns its folder/)
+    expect(problem(own(0o600), own(0o777))).toMatch(/chmod o-w/)
+    expect(problem(root(0o600), root(0o777))).toMatch(/chmod o-w/)
+    // Root reads everything, and believes no file that another user can change.
+    expect(fileProblem('/x/secret', other(0o600), [root(0o755)], 0)).toMatch(/user 1001 owns it/)
+    expect(fileProblem('/x/secret', root(0o600), [other(0o755)], 0)).toMatch(/user 1001 owns its folder/)
+  })
 
   it.each(['', '\n', 'short\n', `${'x'.repeat(32)}\nshort`])('refuses %j without repeating it', (text) => {
     expect(() => readSecretFile(write(text))).toThrow(/holds no secret|at least 32 characters/)

@@ -3,32 +3,33 @@ import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { MIN_SECRET_LENGTH } from 'latchkey'
+import { MIN_SECRET_LENGTH, SECRET_PREFIX } from 'latchkey'
 import { SettingsError } from './settings-error.js'
 
-/** 256 random bits, as 64 hex digits. */
+/** 256 random bits as 64 hex digits, behind the prefix of secrets that open no seal of the old format. */
 export function newSecret(): string {
-  return randomBytes(32).toString('hex')
+  return SECRET_PREFIX + randomBytes(32).toString('hex')
 }
 
 /**
  * The secrets of a file, one a line, newest first.
- * @throws SettingsError when it cannot be read, others than its owner may read it, or a line is too short
+ * @throws SettingsError when it cannot be read, another user may read or replace it, or a line is too short
  */
 export function readSecretFile(path: string): readonly string[] {
   const secrets = readLines(path)
-  refuseOpenFile(path)
   if (secrets.length === 0) throw new SettingsError(path, 'holds no secret')
   if (secrets.some((secret) => secret.length < MIN_SECRET_LENGTH)) {
     throw new SettingsError(path, `each line must have at least ${MIN_SECRET_LENGTH} characters`)
@@ -88,24 +89,71 @@ export async function changeSecretFile<T>(
   }
 }
 
+/** The rights are those of the file that is read: looked at through the same handle. */
 function readLines(path: string): readonly string[] {
+  let file: number | undefined
   try {
-    const lines = readFileSync(path, 'utf8').split('\n')
+    file = openSync(path, 'r')
+    refuseOpenFile(path, fstatSync(file))
+    const lines = readFileSync(file, 'utf8').split('\n')
     return lines.map((line) => line.trim()).filter((line) => line !== '')
   } catch (error) {
+    if (error instanceof SettingsError) throw error
     throw new SettingsError(
       path,
       codeOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${codeOf(error)}`,
     )
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 
-/** Windows has no such modes: there the folder's own rights protect it. */
-function refuseOpenFile(path: string): void {
+/** Windows has no such modes and owners: there the folder's own rights protect it. */
+function refuseOpenFile(path: string, file: Rights): void {
   if (process.platform === 'win32') return
-  if ((statSync(path).mode & 0o077) !== 0) {
-    throw new SettingsError(path, `other users of this machine may read it: run \`chmod 600 ${path}\``)
+  // The folder of the name, and that of the file which a link leads to.
+  const folders = [dirname(path), dirname(realpathSync(path))].map((folder) => statSync(folder))
+  const problem = fileProblem(path, file, folders, process.getuid?.() ?? 0)
+  if (problem !== null) throw new SettingsError(path, problem)
+}
+
+const ROOT = 0
+const STICKY = 0o1000
+
+/** What matters about a file or a folder. */
+export interface Rights {
+  readonly uid: number
+  readonly mode: number
+}
+
+/**
+ * Why another user of the machine may read or replace a secret file; null: only its own user, or root, may. Who owns a
+ * file or its folder can always change it, whatever its mode.
+ *
+ * @param uid the user who runs this process
+ */
+export function fileProblem(
+  path: string,
+  file: Rights,
+  folders: readonly Rights[],
+  uid: number,
+): string | null {
+  const isForeign = (owner: number) => owner !== uid && owner !== ROOT
+  if ((file.mode & 0o077) !== 0) {
+    return `other users of this machine may read it: run \`chmod 600 ${path}\``
   }
+  if (isForeign(file.uid)) {
+    return `user ${file.uid} owns it and may replace it: run \`chown ${uid} ${path}\`, or run this as its owner`
+  }
+  const foreign = folders.find((folder) => isForeign(folder.uid))
+  if (foreign !== undefined) {
+    return `user ${foreign.uid} owns its folder and may replace it: move it to a folder of your own`
+  }
+  // In a sticky folder others may add files, and remove only their own.
+  if (folders.some(({ mode }) => (mode & 0o002) !== 0 && (mode & STICKY) === 0)) {
+    return 'other users of this machine may write in its folder and replace it: run `chmod o-w` on the folder'
+  }
+  return null
 }
 
 /** Writes a complete file beside the real one, durably, and lets `publish` move it there. */

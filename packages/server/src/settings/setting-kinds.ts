@@ -1,6 +1,7 @@
 /** The kinds of values that settings have: how each is read from text and checked. `settings.ts` names one in each row. */
 import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { parsePostgresAddress } from '@latchkey/sql'
 import { MIN_SECRET_LENGTH, parseRate } from 'latchkey'
 
 /** Kind -> type of the value. */
@@ -150,8 +151,10 @@ export function isPostgres(database: string): boolean {
 
 /** It may hold a password: it is not repeated. */
 function postgresAddress(value: string): string {
-  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value
-  throw new Problem('must be an address such as postgres://user@host:5432/database')
+  if (parsePostgresAddress(value) !== null) return value
+  throw new Problem(
+    'must be an address such as postgres://user@host:5432/database; a password has %23 for #, %2F for / and %3F for ?',
+  )
 }
 
 /**

@@ -78,7 +78,11 @@ describe('resolveSettings', () => {
   })
 
   it('takes the address of a PostgreSQL database as it is', () => {
-    for (const database of ['postgres://app:hunter2@db/app', 'postgresql:///app?host=/run/postgresql']) {
+    for (const database of [
+      'postgres://app:hunter2@db/app',
+      'postgresql:///app?host=/run/postgresql',
+      'postgres://app:hunter2@/app?host=/run/postgresql',
+    ]) {
       expect(resolve({ env: { LATCHKEY_DATABASE: database } }).values.database).toBe(database)
     }
   })
@@ -128,6 +132,8 @@ describe('resolveSettings', () => {
     expect(refusal({ env: { LATCHKEY_DATABASE: 'postgres://app:hunter2@[db/' } }).message).not.toContain(
       'hunter2',
     )
+    for (const database of ['postgres://app:12#hunter2@db/', 'postgres://app:12/hunter2@db/'])
+      expect(refusal({ env: { LATCHKEY_DATABASE: database } }).message).not.toMatch(/12|hunter2/)
     expect(refusal({ env: { LATCHKEY_DATABASE: 'redis://app:hunter2@db/' } }).message).not.toContain(
       'hunter2',
     )

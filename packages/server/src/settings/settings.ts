@@ -134,6 +134,22 @@ export const SETTINGS = Object.freeze({
     scope: 'serve',
     description: 'failed logins for each account and address, as 10/min; off: any number',
   },
+  loginAccountRate: {
+    kind: 'rate',
+    env: 'LATCHKEY_LOGIN_ACCOUNT_RATE',
+    flag: '--login-account-rate',
+    default: '100/hour',
+    scope: 'serve',
+    description: 'failed logins for each account from all addresses, as 100/hour; off: any number',
+  },
+  loginAddressRate: {
+    kind: 'rate',
+    env: 'LATCHKEY_LOGIN_ADDRESS_RATE',
+    flag: '--login-address-rate',
+    default: '100/hour',
+    scope: 'serve',
+    description: 'failed logins from each address at all accounts, as 100/hour; off: any number',
+  },
   trustedProxies: {
     kind: 'addresses',
     env: 'LATCHKEY_TRUSTED_PROXIES',

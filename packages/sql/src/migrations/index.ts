@@ -5,7 +5,10 @@ import * as jwts from './0002-jwts.js'
 import * as personalTokens from './0003-personal-tokens.js'
 import * as signingKeys from './0004-signing-keys.js'
 import * as counterCounts from './0005-counter-counts.js'
+import * as sealingKeys from './0006-sealing-keys.js'
 import * as accessVersions from './0007-access-versions.js'
+import * as loginAddresses from './0008-login-addresses.js'
+import * as triggerSettings from './0009-trigger-settings.js'
 
 export const MIGRATIONS = {
   '0001-initial': initial,
@@ -13,5 +16,8 @@ export const MIGRATIONS = {
   '0003-personal-tokens': personalTokens,
   '0004-signing-keys': signingKeys,
   '0005-counter-counts': counterCounts,
+  '0006-sealing-keys': sealingKeys,
   '0007-access-versions': accessVersions,
+  '0008-login-addresses': loginAddresses,
+  '0009-trigger-settings': triggerSettings,
 } satisfies Readonly<Record<string, Migration>>

@@ -133,7 +133,8 @@ export class ChangeReader {
     if (first === undefined || first.standby === 1) {
       throw unavailable(this.#database.place, { detail: 'the server is a replica: name the primary' })
     }
-    const { snapshot, server, lsn } = first
+    const { snapshot, server, pid, lsn } = first
+    this.#database.noticeProcess(client, pid)
     const last = this.#position
     const isKnown = last?.server === server && rows.length <= MAX_ROWS
     const isRecent = this.#msSince(this.#lastStart, startedAt) < KEPT_MS / 2

@@ -10,6 +10,7 @@ export interface ToldChange {
 export interface ChangeRow {
   readonly snapshot: string
   readonly server: string
+  readonly pid: number
   readonly standby: number
   readonly lsn: string | null
   readonly xid: string | null
@@ -30,8 +31,8 @@ export const PRUNED_AT_ONCE = 1000
  * order transactions commit. A reading of a replica would prove nothing, hence `standby`.
  */
 export const readText = (schema: string, hasReplica: boolean) => `
-  SELECT pg_current_snapshot()::text AS snapshot, extract(epoch FROM pg_postmaster_start_time())::text AS server,
-         pg_is_in_recovery() AS standby,
+  SELECT pg_current_snapshot()::text AS snapshot, (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text AS server,
+         pg_backend_pid() AS pid, pg_is_in_recovery() AS standby,
          ${hasReplica ? 'CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END' : 'NULL'} AS lsn,
          changes.xid::text AS xid, changes.kind, changes.digest, changes.key
   FROM (SELECT 1) AS once LEFT JOIN "${schema}".changes

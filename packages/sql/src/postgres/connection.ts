@@ -1,6 +1,8 @@
 /** The database as the stores use it: methods that wait for the tables, statements that are counted. */
 import type { CompiledQuery } from 'kysely'
+import type { EraseResult } from '../erase.js'
 import type { Database, DatabaseOptions } from './database.js'
+import { erase } from './erase.js'
 import { migrate, migrationState } from './migrate.js'
 import { type PartitionResult, partitionTokens } from './partition.js'
 import type { PostgresResult } from './pool.js'
@@ -96,6 +98,9 @@ export class Connection {
     (partitions: number): Promise<PartitionResult> =>
       partitionTokens(this.database, this.options.schema, partitions),
   )
+
+  /** See `PostgresStore.eraseReplaced`. */
+  readonly eraseReplaced = this.method((): Promise<EraseResult> => erase(this.database, this.options.schema))
 
   migrationState() {
     return this.attempt(() => migrationState(this.database, this.options.schema))

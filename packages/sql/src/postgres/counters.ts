@@ -24,7 +24,7 @@ export function counterStore(connection: Connection): CounterStore {
    * less than a period *after* now count as well: the clocks of nodes differ a little, and the lock is given in any order.
    */
   const inTheWay = (key: string, from: string, to: string, maxCount: string) =>
-    `SELECT at FROM (
+    `SELECT float8send(at) AS at FROM (
        SELECT at, sum(count) OVER (ORDER BY at DESC ROWS UNBOUNDED PRECEDING) AS total FROM ${events}
        WHERE key = ${key} AND at > ${from} AND at < ${to}
      ) AS youngest WHERE total >= ${maxCount} ORDER BY at DESC LIMIT 1`
@@ -36,7 +36,7 @@ export function counterStore(connection: Connection): CounterStore {
     SELECT * FROM unnest($1::bytea[], $2::float8[], $3::integer[], $4::float8[])`
   /** For each key the youngest moments that it takes to reach its limit, by the key's place in the batch. */
   const youngestText = `
-    SELECT asked.place, known.at, known.count
+    SELECT asked.place, float8send(known.at) AS at, known.count
     FROM unnest($1::bytea[], $2::float8[], $3::bigint[]) WITH ORDINALITY AS asked (key, period, max, place)
     CROSS JOIN LATERAL (
       SELECT at, sum(count) AS count, sum(sum(count)) OVER (ORDER BY at DESC) - sum(count) AS younger FROM ${events} AS one
@@ -44,12 +44,18 @@ export function counterStore(connection: Connection): CounterStore {
     ) AS known
     WHERE known.younger < asked.max ORDER BY asked.place, known.at`
 
+  /** Concurrent calls for one moment each take another row: `hit` inserts one row per event. */
+  const undoText = `
+    WITH one AS (SELECT id, count FROM ${events} WHERE key = $1 AND at = $2 LIMIT 1 FOR UPDATE SKIP LOCKED),
+      lowered AS (UPDATE ${events} SET count = count - 1 WHERE id IN (SELECT id FROM one WHERE count > 1))
+    DELETE FROM ${events} WHERE id IN (SELECT id FROM one WHERE count = 1)`
+
   const peek = async (key: string, limit: CounterLimit, nowMs: number) => {
     const { maxCount, periodSeconds } = limit
     if (maxCount < 1) return { allowed: false, waitSeconds: periodSeconds }
     const periodMs = periodSeconds * 1000
     const parameters = [digestOf(key), nowMs - periodMs, nowMs + periodMs, maxCount]
-    const [event] = await connection.all<{ readonly at: number }>({ ...lookUp, parameters })
+    const [event] = await connection.all<InTheWay>({ ...lookUp, parameters })
     return { allowed: event === undefined, waitSeconds: waitSeconds(event, periodMs, nowMs) }
   }
 
@@ -58,7 +64,7 @@ export function counterStore(connection: Connection): CounterStore {
       const early = await peek(key, limit, nowMs)
       if (!early.allowed) return early
       const periodMs = limit.periodSeconds * 1000
-      const digest = `'\\x${digestOf(key).toString('hex')}'::bytea`
+      const digest = `decode('${digestOf(key).toString('hex')}', 'hex')`
       const now = number(nowMs)
       const end = number(nowMs + periodMs)
       const find = inTheWay(digest, number(nowMs - periodMs), end, number(limit.maxCount))
@@ -70,7 +76,7 @@ export function counterStore(connection: Connection): CounterStore {
       )
       // The last three before COMMIT.
       const [inserted, found] = answers.slice(-4)
-      const [event] = (found?.rows ?? []) as ReadonlyArray<{ readonly at: number }>
+      const [event] = (found?.rows ?? []) as readonly InTheWay[]
       return { allowed: inserted?.rowCount === 1, waitSeconds: waitSeconds(event, periodMs, nowMs) }
     }),
     peek: connection.method(peek),
@@ -104,8 +110,11 @@ export function counterStore(connection: Connection): CounterStore {
         { isRelaxed: true, lock: 'counter batches' },
       )
       const answers: CounterEvents[][] = batch.map(() => [])
-      for (const { place, at, count } of result) answers[place - 1]?.push({ atMs: at, count })
+      for (const { place, at, count } of result) answers[place - 1]?.push({ atMs: numberOf(at), count })
       return answers
+    }),
+    undo: connection.method(async (key, atMs) => {
+      await connection.all({ sql: undoText, parameters: [digestOf(key), atMs] })
     }),
     clear: connection.method(async (key) => {
       await connection.all({ sql: `DELETE FROM ${events} WHERE key = $1`, parameters: [digestOf(key)] })
@@ -113,9 +122,13 @@ export function counterStore(connection: Connection): CounterStore {
   }
 }
 
-interface Known {
+/** Times as the eight bytes of the number: as text they would be rounded by `extra_float_digits`. */
+interface InTheWay {
+  readonly at: Uint8Array
+}
+
+interface Known extends InTheWay {
   readonly place: number
-  readonly at: number
   readonly count: number
 }
 
@@ -125,8 +138,12 @@ function rowsOf({ key, limit, events }: CounterNews) {
   return events.map(({ atMs, count }) => ({ key: digest, atMs, count, endMs: atMs + periodMs }))
 }
 
-function waitSeconds(event: { readonly at: number } | undefined, periodMs: number, nowMs: number): number {
-  return event === undefined ? 0 : (event.at + periodMs - nowMs) / 1000
+function waitSeconds(event: InTheWay | undefined, periodMs: number, nowMs: number): number {
+  return event === undefined ? 0 : (numberOf(event.at) + periodMs - nowMs) / 1000
+}
+
+function numberOf({ buffer, byteOffset }: Uint8Array): number {
+  return new DataView(buffer, byteOffset).getFloat64(0)
 }
 
 /** Keys are of any length, and an index row is not. */

@@ -1,12 +1,8 @@
 /** One PostgreSQL server through its pool: statements and transactions with bounds, and nothing that hangs. */
-import {
-  escapedText,
-  type OpenPool,
-  type PostgresClient,
-  type PostgresQuery,
-  type PostgresResult,
-  TYPES,
-} from './pool.js'
+import { isLatchkeyError } from 'latchkey'
+import type { OpenPool, PostgresClient, PostgresPool, PostgresQuery, PostgresResult } from './pool.js'
+import { areSessions, isDirect, TRANSACTION_POOLER } from './pooler.js'
+import { NO_RIGHT_TO_SET, neededSettings, SESSION_STATE, type SessionState } from './session-settings.js'
 import {
   type Answer,
   beginText,
@@ -15,7 +11,8 @@ import {
   type Statement,
   type TransactionOptions,
 } from './statements.js'
-import { isAnswer, isConflict, isLost, storeError, unavailable } from './store-error.js'
+import { isAnswer, isConflict, isForbidden, isLost, storeError, unavailable } from './store-error.js'
+import { parameterOf, TYPES } from './values.js'
 
 export interface DatabaseOptions {
   readonly connectTimeoutMs: number
@@ -24,14 +21,29 @@ export interface DatabaseOptions {
 }
 
 const TRIES = 5
+const NO_ANSWER = 'the server does not answer: try again'
+const NO_SECOND =
+  'the pooler has no second connection to the server: it needs one more than the pool size for each node and worker'
+const POOL_FULL = 'no connection of the pool was free: raise its size, or look for what holds connections'
+
+/** What is known of a connection. */
+interface Session {
+  /** The server process at the first look. */
+  readonly pid: number
+  /** What each transaction has to set first. Null: statements can run as they are. */
+  readonly settings: readonly string[] | null
+}
 
 export class Database implements Runner {
   /** For messages: no user and no password. */
   readonly place: string
   readonly options: DatabaseOptions
   readonly #open: () => Promise<OpenPool>
-  readonly #heard = new WeakSet<PostgresClient>()
+  readonly #sessions = new WeakMap<PostgresClient, Session>()
   #opened: Promise<OpenPool> | null = null
+  /** Whether the address was found to lead to sessions, where it has to. */
+  #checked: Promise<void> | null = null
+  #isTransactionPooler = false
   #isClosed = false
 
   constructor(place: string, open: () => Promise<OpenPool>, options: DatabaseOptions) {
@@ -69,32 +81,36 @@ export class Database implements Runner {
     work: (transaction: Runner) => Promise<Result>,
     options: TransactionOptions = {},
   ): Promise<Committed<Result>> {
-    const { timeoutMs = this.options.statementTimeoutMs } = options
-    const begin = beginText(timeoutMs, options)
-    const once = async (client: PostgresClient): Promise<Committed<Result>> => {
-      const transaction: Runner = { run: (statement) => this.runOn(client, statement, timeoutMs) }
-      try {
-        await transaction.run({ sql: begin })
-        const result = await work(transaction)
-        const end = await this.batch(
-          client,
-          'SELECT pg_current_xact_id_if_assigned()::text AS xid; COMMIT',
-          timeoutMs,
-        )
-        const [row] = (end[0]?.rows ?? []) as ReadonlyArray<{ readonly xid: string | null }>
-        return { result, xid: row?.xid ?? null }
-      } catch (error) {
-        // Otherwise the connection is closed, which ends the transaction too.
-        if (isAnswer(error)) await transaction.run({ sql: 'ROLLBACK' })
-        throw error
-      }
-    }
     for (let left = TRIES; ; left -= 1) {
       try {
-        return await this.use(once)
+        return await this.use((client) => this.#transactionOn(client, work, options))
       } catch (error) {
         if (!isConflict(error) || left === 1) throw error
       }
+    }
+  }
+
+  async #transactionOn<Result>(
+    client: PostgresClient,
+    work: (transaction: Runner) => Promise<Result>,
+    options: TransactionOptions,
+  ): Promise<Committed<Result>> {
+    const { timeoutMs = this.options.statementTimeoutMs } = options
+    const transaction: Runner = { run: (statement) => this.send(client, statement, timeoutMs) }
+    try {
+      await transaction.run({ sql: beginText(timeoutMs, options, this.#settingsOf(client)) })
+      const result = await work(transaction)
+      const end = await this.#batch(
+        client,
+        'SELECT pg_current_xact_id_if_assigned()::text AS xid; COMMIT',
+        timeoutMs,
+      )
+      const [row] = (end[0]?.rows ?? []) as ReadonlyArray<{ readonly xid: string | null }>
+      return { result, xid: row?.xid ?? null }
+    } catch (error) {
+      // Otherwise the connection is closed, which ends the transaction too.
+      if (isAnswer(error)) await transaction.run({ sql: 'ROLLBACK' })
+      throw error
     }
   }
 
@@ -103,38 +119,43 @@ export class Database implements Runner {
    * it began.
    */
   async underLock(lock: string, statements: string): Promise<readonly PostgresResult[]> {
-    const begin = beginText(this.options.statementTimeoutMs, { lock, isRelaxed: true })
-    const text = `${begin}${statements};COMMIT`
-    return this.use((client) =>
-      this.batch(client, text).catch(async (error) => {
-        if (isAnswer(error)) await this.runOn(client, { sql: 'ROLLBACK' })
+    const options = { lock, isRelaxed: true }
+    return this.use((client) => {
+      const begin = beginText(this.options.statementTimeoutMs, options, this.#settingsOf(client))
+      return this.#batch(client, `${begin}${statements};COMMIT`).catch(async (error) => {
+        if (isAnswer(error)) await this.send(client, { sql: 'ROLLBACK' })
         throw error
-      }),
-    )
+      })
+    })
   }
 
-  /** A connection, within the time that the option gives. */
+  /** A connection whose settings do no harm, within the time that the option gives. */
   async acquire(timeoutMs: number = this.options.connectTimeoutMs): Promise<PostgresClient> {
-    if (this.#isClosed) throw unavailable(this.place, { detail: 'the store is closed' })
-    this.#opened ??= this.#openPool()
-    const { pool, givesUp } = await this.#opened
-    const connecting = pool.connect()
-    const isBounded = givesUp && timeoutMs === this.options.connectTimeoutMs
-    const client = await (isBounded ? connecting : this.#inTime(connecting, timeoutMs))
-    if (!this.#heard.has(client)) {
-      this.#heard.add(client)
-      // Whoever waits for an answer hears of it; where nobody does, an unheard error would end the process.
-      client.on('error', () => undefined)
+    const client = await this.#connect(timeoutMs)
+    try {
+      if (!this.#sessions.has(client)) await this.#prepare(client, timeoutMs)
+      return client
+    } catch (error) {
+      client.release(true)
+      throw error
     }
-    return client
   }
 
-  async runOn<Row>(
+  /** One statement on its own; in a transaction where settings have to be set for it. */
+  async runOn<Row>(client: PostgresClient, statement: Statement, timeoutMs?: number): Promise<Answer<Row>> {
+    if (!this.#sessions.get(client)?.settings) return this.send(client, statement, timeoutMs)
+    const options = timeoutMs === undefined ? {} : { timeoutMs }
+    return (await this.#transactionOn(client, (transaction) => transaction.run<Row>(statement), options))
+      .result
+  }
+
+  /** One statement under whatever settings the session has at the moment. */
+  async send<Row>(
     client: PostgresClient,
     { sql, name, parameters = [], rowMode }: Statement,
     timeoutMs: number = this.options.statementTimeoutMs,
   ): Promise<Answer<Row>> {
-    const values = parameters.map((value) => (typeof value === 'string' ? escapedText(value) : value))
+    const values = parameters.map(parameterOf)
     const isNamed = name !== undefined && !this.options.transactionPooler
     const query: PostgresQuery = { text: sql, values, types: TYPES }
     if (isNamed) query.name = name
@@ -144,8 +165,15 @@ export class Database implements Runner {
     return { rows: (last?.rows ?? []) as readonly Row[], count: last?.rowCount ?? 0 }
   }
 
+  /** Told the server process of each reading of a connection: another one means that there is no session. */
+  noticeProcess(client: PostgresClient, pid: number): void {
+    if (this.options.transactionPooler || this.#sessions.get(client)?.pid === pid) return
+    this.#isTransactionPooler = true
+    throw unavailable(this.place, { detail: TRANSACTION_POOLER })
+  }
+
   /** All answers to several statements without parameters. */
-  async batch(
+  async #batch(
     client: PostgresClient,
     text: string,
     timeoutMs: number = this.options.statementTimeoutMs,
@@ -168,15 +196,107 @@ export class Database implements Runner {
       await within(opened.end(), this.options.connectTimeoutMs, () => this.#tooLong()).catch(() => undefined)
   }
 
-  /** One that comes too late goes back. */
-  #inTime(connecting: Promise<PostgresClient>, timeoutMs: number): Promise<PostgresClient> {
-    return within(connecting, timeoutMs, () => {
-      connecting.then((late) => late.release()).catch(() => undefined)
-      return unavailable(this.place, {
-        detail: 'the server does not answer: try again',
-        retryAfterSeconds: 1,
-      })
+  #settingsOf(client: PostgresClient): readonly string[] {
+    return this.#sessions.get(client)?.settings ?? []
+  }
+
+  async #connect(timeoutMs: number): Promise<PostgresClient> {
+    if (this.#isClosed) throw unavailable(this.place, { detail: 'the store is closed' })
+    if (this.#isTransactionPooler) throw unavailable(this.place, { detail: TRANSACTION_POOLER })
+    const opened = await this.#openOnce()
+    this.#checked ??= this.#checkSessions(opened).catch((error) => {
+      this.#checked = null
+      throw error
     })
+    await this.#checked
+    return this.#connectTo(opened, timeoutMs)
+  }
+
+  async #connectTo({ pool, isOwn }: OpenPool, timeoutMs: number): Promise<PostgresClient> {
+    const connecting = pool.connect()
+    const isBounded = isOwn && timeoutMs === this.options.connectTimeoutMs
+    const client = await (isBounded ? connecting : this.#inTime(connecting, timeoutMs, pool))
+    // Callers that wait for an answer get the error; where there are none, it would end the process.
+    if (!this.#sessions.has(client)) client.on('error', () => undefined)
+    return client
+  }
+
+  /** The first look at a connection: what does harm is set for good, or for each transaction of somebody else's. */
+  async #prepare(client: PostgresClient, timeoutMs: number): Promise<void> {
+    const { transactionPooler, statementTimeoutMs } = this.options
+    const { isOwn } = await this.#openOnce()
+    const state = await this.#stateOf(client, timeoutMs)
+    const isSession = isOwn && !transactionPooler
+    const settings = neededSettings(state, { statementTimeoutMs, isOwn: isSession })
+    if (settings.length > 0) {
+      const sets = settings.map((setting) => `SET ${isSession ? '' : 'LOCAL '}${setting}`).join(';')
+      await this.#batch(client, isSession ? sets : `BEGIN;${sets};ROLLBACK`, timeoutMs).catch((error) => {
+        throw isForbidden(error) ? unavailable(this.place, { detail: NO_RIGHT_TO_SET }, error) : error
+      })
+    }
+    this.#sessions.set(client, {
+      pid: state.pid,
+      settings: isSession || settings.length === 0 ? null : settings,
+    })
+  }
+
+  /** In a transaction of its own level: by default it may be one that a replica refuses, or that waits for others. */
+  async #stateOf(client: PostgresClient, timeoutMs?: number): Promise<SessionState> {
+    const text = `BEGIN ISOLATION LEVEL READ COMMITTED;${SESSION_STATE};COMMIT`
+    const [, answer] = await this.#batch(client, text, timeoutMs)
+    const [state] = (answer?.rows ?? []) as readonly SessionState[]
+    return state ?? { pid: 0 }
+  }
+
+  /** Once, before anything is set or prepared: where that would not last, the option must say so. */
+  async #checkSessions(opened: OpenPool): Promise<void> {
+    const { transactionPooler, connectTimeoutMs } = this.options
+    if (transactionPooler) return
+    const clients: PostgresClient[] = []
+    const connect = async () => {
+      const client = await this.#connectTo(opened, connectTimeoutMs)
+      clients.push(client)
+      return async () => (await this.#stateOf(client)).pid
+    }
+    try {
+      const first = await connect()
+      const pid = await first()
+      if (clients[0] !== undefined && isDirect(clients[0], pid)) return
+      const second = await connect()
+      // In session mode it waits until the pooler has a server process for it too.
+      await second().catch((error) => {
+        if (!isLatchkeyError(error, 'store_unavailable')) throw error
+        throw unavailable(this.place, { detail: NO_SECOND, retryAfterSeconds: 1 }, error)
+      })
+      if (await areSessions([first, second])) return
+      throw unavailable(this.place, { detail: TRANSACTION_POOLER })
+    } catch (error) {
+      for (const client of clients.splice(0)) client.release(true)
+      throw error
+    } finally {
+      for (const client of clients) client.release()
+    }
+  }
+
+  /** One that comes too late goes back. */
+  #inTime(
+    connecting: Promise<PostgresClient>,
+    timeoutMs: number,
+    pool: PostgresPool,
+  ): Promise<PostgresClient> {
+    return within(connecting, timeoutMs, () => {
+      const isFull = (pool.waitingCount ?? 0) > 0
+      connecting.then((late) => late.release()).catch(() => undefined)
+      return unavailable(this.place, { detail: isFull ? POOL_FULL : NO_ANSWER, retryAfterSeconds: 1 })
+    })
+  }
+
+  #openOnce(): Promise<OpenPool> {
+    this.#opened ??= this.#openPool().catch((error) => {
+      this.#opened = null
+      throw error
+    })
+    return this.#opened
   }
 
   async #openPool(): Promise<OpenPool> {

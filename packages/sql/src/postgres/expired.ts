@@ -6,7 +6,7 @@ const BATCH = 1000
 /** Deletes the rows that ended before a moment; returns how many. Of concurrent callers one gets each. */
 export async function deleteExpiredRows(
   connection: Connection,
-  table: 'sessions' | 'jwts',
+  table: 'sessions' | 'jwts' | 'login_addresses',
   key: 'digest' | 'jti',
   beforeMs: number,
 ): Promise<number> {

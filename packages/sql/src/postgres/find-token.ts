@@ -1,7 +1,7 @@
 /** The cold look-up: a token by either of its secrets, with its user. Nearly always one prepared statement. */
 import type { FoundToken, UserId, UserRecord } from 'latchkey'
-import { unescapedText } from './pool.js'
 import type { Statement } from './statements.js'
+import { unescapedText } from './values.js'
 
 /** See migration 0003: scopes, addresses and name as one text, which is `brief` where it is short. */
 const DETAILS = `coalesce(t.scopes, '') || chr(31) || coalesce(t.allowed_addresses, '') || chr(31) || t.name`

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { findPostgres, newSchema, query } from '../../test/postgres-server.js'
-import { insertUser, newUser } from '../../test/samples.js'
+import { insertToken, insertUser, newToken, newUser } from '../../test/samples.js'
 import { MIGRATIONS as EVERYWHERE } from '../migrations/index.js'
 import { postgres } from './postgres.js'
 
@@ -124,6 +124,43 @@ if (server !== null) {
       await store.close()
       await query(url, `DROP OWNED BY ${schema}`)
       await query(url, `DROP ROLE ${schema}`)
+    })
+
+    it('refuse seals of format 1 from a version that was running meanwhile, with partitions too', async () => {
+      const store = postgres(url, { schema: newSchema(server) })
+      const { id: userId } = await insertUser(store)
+      const seal = (format: number) => Uint8Array.from({ length: 33 }, (_, at) => (at === 0 ? format : 7))
+      const refused = {
+        code: 'store_unavailable',
+        detail: expect.stringMatching(/newer than this version.*upgrade/),
+      }
+      for (const partitions of [1, 4]) {
+        if (partitions > 1) await store.partitionTokens({ partitions })
+        const old = newToken(userId, partitions, { sealed: seal(1) })
+        await expect(store.tokens.insertOrGet(old)).rejects.toMatchObject(refused)
+        const { id } = await insertToken(store, newToken(userId, partitions, { sealed: seal(2) }))
+        await expect(store.tokens.reseal(id, seal(2), seal(1))).rejects.toMatchObject(refused)
+        expect(await store.tokens.reseal(id, seal(2), seal(3))).toBe(true)
+      }
+      await store.close()
+    })
+
+    it('register the keys of what is sealed already', async () => {
+      const schema = newSchema(server)
+      const store = postgres(url, { schema })
+      const { id: userId } = await insertUser(store)
+      const sealed = (id: string) => Buffer.concat([Buffer.of(2), Buffer.from(id, 'hex'), Buffer.alloc(30)])
+      for (const [number, id] of ['0a0b0c0d', '0a0b0c0d', 'ff000001'].entries())
+        await insertToken(store, newToken(userId, number, { sealed: sealed(id) }))
+      await store.close()
+      await query(
+        url,
+        `DELETE FROM ${schema}.latchkey_migrations WHERE name = '0006-sealing-keys';
+        DROP TABLE ${schema}.sealing_keys; DROP FUNCTION ${schema}.refuse_old_seal CASCADE`,
+      )
+      const again = postgres(url, { schema })
+      expect(await again.sealingKeys.list()).toEqual(['0a0b0c0d', 'ff000001'])
+      await again.close()
     })
 
     it('say plainly when a table went missing under a running server', async () => {

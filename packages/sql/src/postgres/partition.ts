@@ -3,6 +3,7 @@ import type { Database } from './database.js'
 import { findTokens, onTable, type TokensFound } from './partition-catalogue.js'
 import { ADDED_TRIGGERS, functionsText } from './partition-triggers.js'
 import type { Runner } from './statements.js'
+import { vacuum } from './vacuum.js'
 
 export interface PartitionResult {
   /** How many partitions there were; 1: the table had none. */
@@ -41,7 +42,11 @@ export async function partitionTokens(
     },
     { lock: `${schema} migrate`, timeoutMs: TIMEOUT_MS },
   )
-  if (result.before !== partitions) await vacuum(database, schema)
+  if (result.before !== partitions) {
+    // So that the first look-ups are answered from the index alone, and planned for as many rows as there are. What
+    // fails here undoes nothing: the server does it later by itself.
+    await vacuum(database, `VACUUM (ANALYZE) "${schema}".tokens`).catch(() => undefined)
+  }
   return result
 }
 
@@ -49,6 +54,8 @@ export async function partitionTokens(
 function lockText(schema: string): string {
   return `
     SET LOCAL search_path TO "${schema}";
+    -- The catalogue's texts are read as it writes them by default.
+    SET LOCAL quote_all_identifiers = off;
     SET LOCAL lock_timeout = ${PATIENCE_MS};
     SET LOCAL idle_in_transaction_session_timeout = ${PATIENCE_MS};
     -- So that a caller who is gone is noticed during a long statement; since version 14.
@@ -110,20 +117,4 @@ function swapText(found: TokensFound): string {
     ${dropText(found)};
     ALTER TABLE new_tokens RENAME TO tokens;
     ALTER SEQUENCE new_tokens_id_seq RENAME TO tokens_id_seq`
-}
-
-/**
- * So that the first look-ups are answered from the index alone, and planned for as many rows as there are. What fails
- * here undoes nothing: the server does it later by itself.
- */
-async function vacuum(database: Database, schema: string): Promise<void> {
-  const { transactionPooler } = database.options
-  await database
-    .use(async (client) => {
-      // Behind a pooler nothing bounds a statement, and nothing may be set that the next one finds.
-      if (!transactionPooler) await database.runOn(client, { sql: 'SET statement_timeout = 0' })
-      await database.runOn(client, { sql: `VACUUM (ANALYZE) "${schema}".tokens` }, TIMEOUT_MS)
-      if (!transactionPooler) await database.runOn(client, { sql: 'RESET statement_timeout' })
-    })
-    .catch(() => undefined)
 }

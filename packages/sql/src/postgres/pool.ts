@@ -1,4 +1,9 @@
-/** The driver's pool: what is asked of one that is given, how one is made of a URL, and how values are read and written. */
+/** The driver's pool: what is asked of one that is given, and how one is made of a URL. */
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import type { ClientConfig } from 'pg'
+import { type PoolAddress, parsePostgresAddress, placeOf } from './address.js'
+import { unavailable } from './store-error.js'
 
 /** A `Client` of `pg`, as far as it is used here. */
 export interface PostgresClient {
@@ -9,6 +14,8 @@ export interface PostgresClient {
   on(event: 'notification', listener: () => void): unknown
   /** Lets the process end while the connection is open. */
   unref?(): void
+  /** The server process that the server named when it took the connection. */
+  readonly processID?: number | null
 }
 
 export interface PostgresQuery {
@@ -29,34 +36,43 @@ export interface PostgresResult {
 export interface PostgresPool {
   connect(): Promise<PostgresClient>
   on(event: 'error', listener: (error: Error) => void): unknown
-  readonly options?: {
-    readonly max?: number | undefined
-    readonly host?: string | undefined
-    readonly port?: number | undefined
-    readonly database?: string | undefined
-  }
+  /** How many callers wait for a connection. */
+  readonly waitingCount?: number
+  readonly options?: PoolAddress & { readonly max?: number | undefined }
 }
 
 /** A pool, and how to end it; one that was given is its owner's to end. */
 export interface OpenPool {
   readonly pool: PostgresPool
-  /** Whether it gives up by itself when no connection comes in time. */
-  readonly givesUp: boolean
+  /** Whether it was made here: nothing else uses its connections, and it gives up when none comes in time. */
+  readonly isOwn: boolean
   end(): Promise<void>
 }
 
 export interface PoolOptions {
   readonly poolSize: number
   readonly connectTimeoutMs: number
-  readonly statementTimeoutMs: number
-  readonly transactionPooler: boolean
 }
 
-/** Makes the pool. The driver is loaded here, so that who uses SQLite does not load it. */
+/** Parameters of an address that name files, which the driver reads. */
+const FILE_PARAMETERS = ['sslrootcert', 'sslcert', 'sslkey'] as const
+
+/**
+ * Makes the pool. The driver is loaded here, so that who uses SQLite does not load it. Settings are not among what a
+ * connection starts with, because PgBouncer refuses most of them there: `database.ts` sets them afterwards.
+ */
 export async function openPool(url: string, options: PoolOptions): Promise<OpenPool> {
+  await checkFiles(url)
   const { default: pg } = await import('pg')
+  class Client extends pg.Client {
+    constructor(config?: ClientConfig) {
+      super(config)
+      checkAddress(this)
+    }
+  }
   const pool = new pg.Pool({
     connectionString: url,
+    Client,
     // One more: the change feed has its own.
     max: options.poolSize + 1,
     connectionTimeoutMillis: options.connectTimeoutMs,
@@ -64,48 +80,29 @@ export async function openPool(url: string, options: PoolOptions): Promise<OpenP
     keepAliveInitialDelayMillis: 10_000,
     allowExitOnIdle: true,
     fallback_application_name: 'latchkey',
-    // A pooler refuses what it does not know at the start; transactions set their own bounds anyway.
-    ...(options.transactionPooler ? {} : { statement_timeout: options.statementTimeoutMs }),
   })
-  return { pool, givesUp: true, end: () => pool.end() }
+  return { pool, isOwn: true, end: () => pool.end() }
 }
 
-/** Where a database is, for messages: no user and no password. */
-export function placeOf(database: string | PostgresPool): string {
-  if (typeof database === 'string') {
-    const { hostname, port, pathname, searchParams } = new URL(database)
-    return `postgres://${searchParams.get('host') ?? hostname}${port && `:${port}`}${pathname}`
+/**
+ * The driver does not say which host it means where that is an IP address, and Node would compare the certificate with
+ * `localhost` instead: it would take one for that name from any address, and refuse one for the address.
+ */
+function checkAddress({ host, connection }: { readonly host: string; readonly connection: unknown }): void {
+  const { ssl } = connection as { readonly ssl: boolean | object }
+  if (ssl !== false && isIP(host) !== 0)
+    Object.assign(connection as object, { ssl: { ...(ssl === true ? {} : ssl), host } })
+}
+
+/** The driver would say that there is no such file, and not what for. */
+async function checkFiles(url: string): Promise<void> {
+  const parameters = parsePostgresAddress(url)?.searchParams
+  for (const name of FILE_PARAMETERS) {
+    const path = parameters?.get(name)
+    if (!path) continue
+    await readFile(path).catch((cause) => {
+      const detail = `the file that ${name} names cannot be read (${cause.code}): ${path}`
+      throw unavailable(placeOf(url), { detail }, cause)
+    })
   }
-  const { host = 'localhost', port = 5432, database: name = '' } = database.options ?? {}
-  return `postgres://${host}:${port}/${name}`
-}
-
-/** PostgreSQL's `text` holds every character but one. It is written as two, behind one that nobody types. */
-const ESCAPE = '\u001a'
-const HAS_SPECIAL = /[\0\u001a]/
-
-export function escapedText(text: string): string {
-  if (!HAS_SPECIAL.test(text)) return text
-  return text.replaceAll(ESCAPE, `${ESCAPE}1`).replaceAll('\0', `${ESCAPE}0`)
-}
-
-export function unescapedText(text: string): string {
-  if (!text.includes(ESCAPE)) return text
-  return text.replaceAll(`${ESCAPE}0`, '\0').replaceAll(`${ESCAPE}1`, ESCAPE)
-}
-
-/** By the type's number in PostgreSQL's catalogue. Flags are 0 or 1 as on SQLite, and ids and times are numbers. */
-const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map<number, (text: string) => unknown>([
-  [16, (text) => (text === 't' ? 1 : 0)],
-  // A plain Uint8Array with memory of its own: records do not hold on to the driver's buffers.
-  [17, (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex'))],
-  ...[20, 21, 23, 701].map((oid) => [oid, Number] as const),
-  [25, unescapedText],
-])
-
-const asText = (text: string) => text
-
-/** Given with every query, so that the settings of a pool that is somebody else's do not matter. */
-export const TYPES: NonNullable<PostgresQuery['types']> = {
-  getTypeParser: (oid) => PARSERS.get(oid) ?? asText,
 }

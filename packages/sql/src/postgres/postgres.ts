@@ -1,7 +1,9 @@
 /** `postgres(url)`: every store on one PostgreSQL database, which any number of nodes may share. */
 import type { Broadcast, Store } from 'latchkey'
+import type { EraseResult } from '../erase.js'
 import { listed } from '../migrations/state.js'
 import { Access, accessStore } from './access.js'
+import { parsePostgresAddress, placeOf } from './address.js'
 import { Changes, type ChangesOptions, type LaggingChangeFeed } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
@@ -9,9 +11,11 @@ import { Database } from './database.js'
 import { jwtStore } from './jwts.js'
 import { keyStore } from './keys.js'
 import type { LeaseClocks } from './lease.js'
+import { loginAddressStore } from './login-addresses.js'
 import type { PartitionResult } from './partition.js'
-import { type OpenPool, openPool, type PostgresPool, placeOf } from './pool.js'
+import { type OpenPool, openPool, type PostgresPool } from './pool.js'
 import { Replica } from './replica.js'
+import { sealingKeyStore } from './sealing-keys.js'
 import { sessionStore } from './sessions.js'
 import { tokenStore } from './tokens.js'
 import { userStore } from './users.js'
@@ -71,6 +75,12 @@ export interface PostgresStore extends Store {
    * @throws TypeError for a wrong number
    */
   partitionTokens(options: PartitionOptions): Promise<PartitionResult>
+  /**
+   * Rewrites the tables that hold sealed bytes and hashes (`VACUUM (FULL)`), so that no row that was deleted or replaced
+   * is left in their files. Each is locked meanwhile. The server's WAL, its archive, replicas and backups keep what they
+   * have.
+   */
+  eraseReplaced(): Promise<EraseResult>
   /** All migrations in their order; `appliedAt` is null for a pending one. */
   migrations(): Promise<ReadonlyArray<{ readonly name: string; readonly appliedAt: Date | null }>>
 }
@@ -109,13 +119,16 @@ export function storeOn(
     users: userStore(connection, changes, access),
     tokens: tokenStore(connection, changes, replica, access),
     sessions: sessionStore(connection, access),
+    loginAddresses: loginAddressStore(connection),
     jwts: jwtStore(connection, changes, replica, access),
     keys: keyStore(connection, changes),
+    sealingKeys: sealingKeyStore(connection, changes),
     counters: counterStore(connection),
     access: accessStore(connection, access, changes),
     changes,
     migrate: () => connection.migrate(),
     partitionTokens: async ({ partitions }) => connection.partitionTokens(checkedPartitions(partitions)),
+    eraseReplaced: connection.eraseReplaced,
     migrations: async () => listed(await connection.migrationState()),
     async close() {
       await connection.close()
@@ -134,17 +147,19 @@ function replicaOf(database: PostgresOptions['replica'], options: Checked, chang
   return new Replica(databaseOf(database, 'postgres(url, { replica })', bounded), () => changes.requiredLsn)
 }
 
+const ADDRESS =
+  'must be an address such as postgres://user@host:5432/database; a password has %23 for #, %2F for / and %3F for ?'
+
 function databaseOf(database: string | PostgresPool | undefined, name: string, options: Checked): Database {
   if (typeof database === 'string') {
     // The address is not repeated: it may hold a password.
-    if (!/^postgres(ql)?:\/\//.test(database) || !URL.canParse(database))
-      throw new TypeError(`${name}: must be an address such as postgres://user@host:5432/database`)
+    if (parsePostgresAddress(database) === null) throw new TypeError(`${name}: ${ADDRESS}`)
     return new Database(placeOf(database), () => openPool(database, options), options)
   }
   if (typeof database?.connect !== 'function') throw new TypeError(`${name}: must be an address or a pool`)
   if ((database.options?.max ?? 2) < 2)
     throw new TypeError(`${name}: the pool must have 2 connections or more, since the change feed keeps one`)
-  const opened: OpenPool = { pool: database, givesUp: false, end: async () => undefined }
+  const opened: OpenPool = { pool: database, isOwn: false, end: async () => undefined }
   return new Database(placeOf(database), async () => opened, options)
 }
 

@@ -1,5 +1,7 @@
 import type { Change } from 'latchkey'
+import { Pool } from 'pg'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { HOSTILE_OPTIONS } from '../../test/hostile-settings.js'
 import {
   canStartPostgres,
   newSchema,
@@ -60,6 +62,18 @@ if (canStartPostgres('a read replica')) {
         expect(await answeredBy()).toBe('replica')
         expect(store.statementCount - before).toBe(1)
       }
+    })
+
+    it('answers whatever its settings are', async () => {
+      const address = new URL(standby.url)
+      address.searchParams.set('options', HOSTILE_OPTIONS)
+      const { answeredBy } = await open({ replica: address.href })
+      for (let round = 0; round < 5; round += 1) expect(await answeredBy()).toBe('replica')
+      const pool = new Pool({ connectionString: address.href, max: 2 })
+      await resume()
+      const onPool = await open({ replica: pool })
+      for (let round = 0; round < 5; round += 1) expect(await onPool.answeredBy()).toBe('replica')
+      onTestFinished(() => pool.end())
     })
 
     it('is not believed when it has not heard yet of what this node has revoked', async () => {

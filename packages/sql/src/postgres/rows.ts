@@ -19,7 +19,14 @@ import {
   tokenColumns,
   tokenOf,
 } from '../rows.js'
-import type { JwtsTable, JwtUsersTable, Schema, SessionsTable, TokensTable } from '../schema.js'
+import type {
+  JwtsTable,
+  JwtUsersTable,
+  LoginAddressesTable,
+  Schema,
+  SessionsTable,
+  TokensTable,
+} from '../schema.js'
 
 /** One of the two is null: the id of our user, or that of a user of the app's own as JSON. */
 interface Owner {
@@ -32,9 +39,10 @@ type Owned<Table> = Omit<Table, 'user_id'> & Owner
 type OfAnybody<Table> = Omit<Table, 'user_id'> & { user_id: string }
 
 export interface PostgresSchema
-  extends Omit<Schema, 'tokens' | 'sessions' | 'jwts' | 'jwt_users' | 'changes'> {
+  extends Omit<Schema, 'tokens' | 'sessions' | 'login_addresses' | 'jwts' | 'jwt_users' | 'changes'> {
   tokens: Owned<TokensTable>
   sessions: Owned<SessionsTable>
+  login_addresses: Owned<LoginAddressesTable>
   jwts: OfAnybody<JwtsTable>
   jwt_users: OfAnybody<JwtUsersTable>
 }

@@ -42,11 +42,17 @@ export interface Committed<Result> {
 
 /**
  * READ COMMITTED whatever the database's default: a statement after a lock must see what the lock waited for. A process
- * that is stopped in the middle loses its locks after the time.
+ * that is stopped in the middle loses its locks after the time. `settings` are those that the session needs first: see
+ * `session-settings.ts`.
  */
-export function beginText(timeoutMs: number, { lock, isRelaxed }: TransactionOptions): string {
+export function beginText(
+  timeoutMs: number,
+  { lock, isRelaxed }: TransactionOptions,
+  settings: readonly string[] = [],
+): string {
   const begin = [
     'BEGIN ISOLATION LEVEL READ COMMITTED',
+    ...settings.map((setting) => `SET LOCAL ${setting}`),
     `SET LOCAL statement_timeout = ${timeoutMs}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${timeoutMs}`,
     ...(isRelaxed ? ['SET LOCAL synchronous_commit = off'] : []),
@@ -58,5 +64,5 @@ export function beginText(timeoutMs: number, { lock, isRelaxed }: TransactionOpt
 /** 64 bits of a hash: two words that share them wait for each other, and nothing worse. */
 function lockText(word: string): string {
   const key = Buffer.from(hash('sha256', `latchkey ${word}`, 'hex'), 'hex').readBigInt64BE()
-  return `SELECT pg_advisory_xact_lock(${key})`
+  return `SELECT pg_catalog.pg_advisory_xact_lock(${key})`
 }

@@ -15,7 +15,9 @@ const recordText = (schema: string) => `
   )
   INSERT INTO "${schema}".token_uses AS known (digest, token_id, use_count, last_used_at, last_used_address)
   SELECT used.digest, held.id, used.use_count, used.last_used_at, used.last_used_address
-  FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
+  FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[],
+      -- JSON, since an address may be null: see parameterOf.
+      ARRAY(SELECT value FROM json_array_elements_text($5) WITH ORDINALITY ORDER BY ordinality))
     AS used (digest, token_id, use_count, last_used_at, last_used_address)
   JOIN held ON held.id = used.token_id
   ORDER BY used.digest
@@ -35,7 +37,7 @@ export async function recordUses(connection: Connection, uses: readonly TokenUse
       merged.map(({ tokenId }) => tokenId),
       merged.map(({ count }) => count),
       merged.map(({ lastUsedAt }) => msOf(lastUsedAt)),
-      merged.map(({ lastUsedAddress }) => lastUsedAddress),
+      JSON.stringify(merged.map(({ lastUsedAddress }) => lastUsedAddress)),
     ],
   })
 }

@@ -1,7 +1,7 @@
 /** The change feed on SQLite: own changes as they are made, those of other processes out of the `changes` table. */
 // Imported, for the global of that name is a getter.
 import { performance } from 'node:perf_hooks'
-import { isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual, types } from 'node:util'
 import type { Selectable } from 'kysely'
 import type { Change, ChangeFeed } from 'latchkey'
 import { bytesOf } from '../rows.js'
@@ -113,7 +113,7 @@ export class Changes implements ChangeFeed {
 
 /** A key that is not of its kind names nothing, so everything may have changed. */
 function changeOf({ kind, key }: ChangeRow): Change {
-  if (kind === 'token' && key instanceof Uint8Array) return { kind, digest: bytesOf(key) }
+  if (kind === 'token' && types.isUint8Array(key)) return { kind, digest: bytesOf(key) }
   if (kind === 'user' && (typeof key === 'number' || typeof key === 'string')) return { kind, userId: key }
   if (kind === 'jwt' && typeof key === 'string') return { kind, jti: key }
   if (kind === 'keys') return { kind }

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Statement } from 'better-sqlite3'
 import type { CompiledQuery } from 'kysely'
+import { codeOf } from '../error-like.js'
 import { Database } from './driver.js'
 import { migrate, migrationState } from './migrate.js'
 import { storeError, unavailable } from './store-error.js'
@@ -186,6 +187,8 @@ function open(path: string, options: ConnectionOptions): Database {
     // Another program's file is left as it is until it is asked to hold our tables, too.
     if (!inMemory && !isForeign(database)) enterWal(database, path, options.busyTimeoutMs)
     database.pragma(`synchronous = ${options.synchronous}`)
+    // What is deleted or replaced is overwritten: a seal under an old secret must not stay in the file.
+    database.pragma('secure_delete = on')
     database.pragma(`foreign_keys = ${options.externalUsers ? 'off' : 'on'}`)
     return database
   } catch (error) {
@@ -245,10 +248,6 @@ function prepareFile(path: string): void {
 function fileTrouble(path: string, error: unknown): unknown {
   const detail = BY_FILE_ERROR[codeOf(error)]
   return detail === undefined ? error : unavailable(path, { detail }, error)
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 /**

@@ -14,6 +14,12 @@ const INSERT = `INSERT INTO counter_events (key, at, count, ends_at) VALUES (?, 
 const ADD = `
   UPDATE counter_events SET count = count + ?
   WHERE id = (SELECT id FROM counter_events WHERE key = ? AND at = ? LIMIT 1)`
+/** Of the two at most one finds a row. */
+const UNDO = [
+  `DELETE FROM counter_events WHERE id = (SELECT id FROM counter_events WHERE key = ? AND at = ? AND count = 1 LIMIT 1)`,
+  `UPDATE counter_events SET count = count - 1
+   WHERE id = (SELECT id FROM counter_events WHERE key = ? AND at = ? AND count > 1 LIMIT 1)`,
+] as const
 const CLEAR = `DELETE FROM counter_events WHERE key = ?`
 /** Of any key, so that keys which nobody uses any more go away too. */
 const PRUNE = `DELETE FROM counter_events WHERE id IN (SELECT id FROM counter_events WHERE ends_at < ? LIMIT ?)`
@@ -92,6 +98,11 @@ export function counterStore(connection: Connection): CounterStore {
         }),
       ),
     ),
+    undo: connection.method((key, atMs) => {
+      connection.relaxed(() =>
+        connection.immediate(() => UNDO.some((sql) => connection.run({ sql, parameters: [key, atMs] }) > 0)),
+      )
+    }),
     clear: connection.method(
       (key) => void connection.relaxed(() => connection.run({ sql: CLEAR, parameters: [key] })),
     ),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { insertUser, newPath, newUser } from '../../test/samples.js'
+import { insertToken, insertUser, newPath, newToken, newUser } from '../../test/samples.js'
 import { Database } from './driver.js'
 import { sqlite } from './sqlite.js'
 
@@ -9,30 +9,19 @@ const ALL = [
   '0003-personal-tokens',
   '0004-signing-keys',
   '0005-counter-counts',
+  '0006-sealing-keys',
   '0007-access-versions',
+  '0008-login-addresses',
+  '0009-trigger-settings',
 ]
 const UNMIGRATED = { code: 'store_unavailable', detail: expect.stringContaining('run `latchkey migrate`') }
 
 describe('migrations', () => {
   it('are applied before the first use', async () => {
     const store = sqlite(newPath())
-    expect(await store.migrations()).toEqual([
-      { name: '0001-initial', appliedAt: null },
-      { name: '0002-jwts', appliedAt: null },
-      { name: '0003-personal-tokens', appliedAt: null },
-      { name: '0004-signing-keys', appliedAt: null },
-      { name: '0005-counter-counts', appliedAt: null },
-      { name: '0007-access-versions', appliedAt: null },
-    ])
+    expect(await store.migrations()).toEqual(ALL.map((name) => ({ name, appliedAt: null })))
     await Promise.all([insertUser(store, 'a'), insertUser(store, 'b')])
-    expect(await store.migrations()).toEqual([
-      { name: '0001-initial', appliedAt: expect.any(Date) },
-      { name: '0002-jwts', appliedAt: expect.any(Date) },
-      { name: '0003-personal-tokens', appliedAt: expect.any(Date) },
-      { name: '0004-signing-keys', appliedAt: expect.any(Date) },
-      { name: '0005-counter-counts', appliedAt: expect.any(Date) },
-      { name: '0007-access-versions', appliedAt: expect.any(Date) },
-    ])
+    expect(await store.migrations()).toEqual(ALL.map((name) => ({ name, appliedAt: expect.any(Date) })))
     await store.close()
   })
 
@@ -118,5 +107,42 @@ describe('migrations', () => {
     database.close()
     await expect(store.tokens.list({})).rejects.toMatchObject(UNMIGRATED)
     await store.close()
+  })
+
+  it('refuse seals of format 1 from a version that was running meanwhile, and say what to do', async () => {
+    const store = sqlite(newPath())
+    const user = await insertUser(store)
+    const seal = (format: number, length = 33) =>
+      Uint8Array.from({ length }, (_, at) => (at === 0 ? format : 7))
+    const refused = {
+      code: 'store_unavailable',
+      detail: expect.stringMatching(/newer than this version.*upgrade/),
+    }
+    const old = newToken(user.id, 1, { sealed: seal(1) })
+    await expect(store.tokens.insertOrGet(old)).rejects.toMatchObject(refused)
+    const { id } = await insertToken(store, newToken(user.id, 1, { sealed: seal(2) }))
+    await expect(store.tokens.reseal(id, seal(2), seal(1))).rejects.toMatchObject(refused)
+    expect(await store.tokens.reseal(id, seal(2), seal(2, 40))).toBe(true)
+    await store.close()
+  })
+
+  it('register the keys of what is sealed already', async () => {
+    const path = newPath()
+    const store = sqlite(path)
+    const user = await insertUser(store)
+    const sealed = (id: string) => Buffer.concat([Buffer.of(2), Buffer.from(id, 'hex'), Buffer.alloc(30)])
+    await insertToken(store, newToken(user.id, 1, { sealed: sealed('0a0b0c0d') }))
+    await insertToken(store, newToken(user.id, 2, { sealed: sealed('0a0b0c0d') }))
+    await insertToken(store, newToken(user.id, 3, { sealed: sealed('ff000001') }))
+    await insertToken(store, newToken(user.id, 4))
+    const database = new Database(path)
+    database.exec(`DELETE FROM latchkey_migrations WHERE name = '0006-sealing-keys'; DROP TABLE sealing_keys;
+      DROP TRIGGER tokens_sealed_inserted; DROP TRIGGER tokens_sealed_updated;
+      DROP TRIGGER signing_keys_sealed_inserted; DROP TRIGGER signing_keys_sealed_updated`)
+    database.close()
+    await store.close()
+    const again = sqlite(path)
+    expect(await again.sealingKeys.list()).toEqual(['0a0b0c0d', 'ff000001'])
+    await again.close()
   })
 })

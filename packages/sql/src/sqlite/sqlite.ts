@@ -1,15 +1,19 @@
 /** `sqlite(path)`: every store on one SQLite file, which any number of processes may share. */
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { Store } from 'latchkey'
+import type { EraseResult } from '../erase.js'
 import { listed } from '../migrations/state.js'
 import type { Schema } from '../schema.js'
 import { Access, accessStore } from './access.js'
 import { Changes } from './changes.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { counterStore } from './counters.js'
+import { erase } from './erase.js'
 import { jwtStore } from './jwts.js'
 import { keyStore } from './keys.js'
+import { loginAddressStore } from './login-addresses.js'
 import { migrationState } from './migrate.js'
+import { sealingKeyStore } from './sealing-keys.js'
 import { sessionStore } from './sessions.js'
 import { tokenStore } from './tokens.js'
 import { userStore } from './users.js'
@@ -37,6 +41,11 @@ export interface SqliteStore extends Store {
   readonly statementCount: number
   /** Applies pending migrations, all or nothing; returns the names of those it applied. */
   migrate(): Promise<readonly string[]>
+  /**
+   * Rewrites the file, so that nothing is left in it or in its WAL that was deleted or replaced, by this version or an
+   * earlier one. Writers wait meanwhile; readers do not.
+   */
+  eraseReplaced(): Promise<EraseResult>
   /** All migrations in their order; `appliedAt` is null for a pending one. */
   migrations(): Promise<ReadonlyArray<{ readonly name: string; readonly appliedAt: Date | null }>>
 }
@@ -66,12 +75,15 @@ export function storeOn(connection: Connection): SqliteStore {
     users: userStore(connection, QUERIES, changes),
     tokens: tokenStore(connection, QUERIES, changes, access),
     sessions: sessionStore(connection, QUERIES, access),
+    loginAddresses: loginAddressStore(connection, QUERIES),
     jwts: jwtStore(connection, QUERIES, changes, access),
     keys: keyStore(connection, QUERIES, changes),
+    sealingKeys: sealingKeyStore(connection, QUERIES, changes),
     counters: counterStore(connection),
     access: accessStore(connection, access, changes),
     changes,
     migrate: () => connection.migrate(),
+    eraseReplaced: connection.method(() => erase(connection)),
     async migrations() {
       return listed(connection.attempt(() => migrationState(connection.database)))
     },

@@ -1,6 +1,6 @@
 /** The one place where SQLite's trouble becomes `store_unavailable`, in plain words and with what to do. */
-import Database from 'better-sqlite3'
-import { LatchkeyError } from 'latchkey'
+import { isLatchkeyError, LatchkeyError } from 'latchkey'
+import { codeOf, isErrorLike } from '../error-like.js'
 
 interface Trouble {
   readonly detail: string
@@ -39,10 +39,10 @@ const BY_MESSAGE: ReadonlyArray<readonly [pattern: RegExp, trouble: Trouble]> = 
  * mistakes in a program (a `TypeError`, a refusal) as they are.
  */
 export function storeError(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || error instanceof LatchkeyError) return error
+  if (!isErrorLike(error) || isLatchkeyError(error)) return error
   const trouble = byCode(error) ?? BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1]
   if (trouble) return unavailable(path, trouble, error)
-  return error instanceof Database.SqliteError ? unavailable(path, { detail: error.message }, error) : error
+  return isSqliteError(error) ? unavailable(path, { detail: error.message }, error) : error
 }
 
 /** The refusal for one file; one line, and the same shape everywhere. */
@@ -52,11 +52,14 @@ export function unavailable(path: string, { detail, ...more }: Trouble, cause?: 
 
 /** Whether SQLite refused a row by this kind of constraint. */
 export function isConstraint(error: unknown, kind: 'FOREIGNKEY' | 'UNIQUE' | 'PRIMARYKEY'): boolean {
-  return error instanceof Database.SqliteError && error.code === `SQLITE_CONSTRAINT_${kind}`
+  return codeOf(error) === `SQLITE_CONSTRAINT_${kind}`
 }
 
-function byCode(error: Error): Trouble | undefined {
-  if (!(error instanceof Database.SqliteError)) return undefined
-  const family = error.code.split('_').slice(0, 2).join('_')
-  return BY_CODE[family]
+function byCode(error: unknown): Trouble | undefined {
+  return BY_CODE[codeOf(error).split('_').slice(0, 2).join('_')]
+}
+
+/** By its code: the driver's error class is another one in each realm. */
+function isSqliteError(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_')
 }

@@ -1,10 +1,12 @@
 /** Users on SQLite. */
 import type { Kysely } from 'kysely'
 import type { UserId, UserRecord, UserStore } from 'latchkey'
+import { HASH_COST_SQLITE } from '../migrations/hash-cost.js'
 import { changedColumns, msOf, type UserRow, upgradedHash, userColumns, userOf } from '../rows.js'
 import type { Schema } from '../schema.js'
 import type { Changes } from './changes.js'
 import type { Connection } from './connection.js'
+import { userImport } from './import-users.js'
 import { isConstraint } from './store-error.js'
 
 export function userStore(connection: Connection, kysely: Kysely<Schema>, changes: Changes): UserStore {
@@ -41,6 +43,7 @@ export function userStore(connection: Connection, kysely: Kysely<Schema>, change
         ),
       ),
     ),
+    import: userImport(connection),
     update: connection.method((id, change) => {
       if (!isOwnId(id)) return 'not_found'
       const newPasswords = change.passwordHash === undefined ? 0 : 1
@@ -66,6 +69,16 @@ export function userStore(connection: Connection, kysely: Kysely<Schema>, change
       changes.publish({ kind: 'user', userId: id })
       return true
     }),
+    samplePasswordHashes: connection.method(() => {
+      const samples: string[] = []
+      for (let after = ''; samples.length < MAX_SAMPLES; ) {
+        const [next] = connection.all<HashSample>(NEXT_SAMPLE, after)
+        if (next === undefined) break
+        samples.push(next.password_hash)
+        after = next.cost
+      }
+      return samples
+    }),
     list: connection.method(({ afterId, limit } = {}) => {
       let query = users.orderBy('id')
       if (afterId !== undefined) query = query.where('id', '>', afterId)
@@ -74,6 +87,19 @@ export function userStore(connection: Connection, kysely: Kysely<Schema>, change
     }),
   }
 }
+
+/** More costs than an installation has. */
+const MAX_SAMPLES = 64
+
+interface HashSample {
+  readonly cost: string
+  readonly password_hash: string
+}
+
+/** A step to the next cost in the index, however many users have the one before. */
+const NEXT_SAMPLE = `
+  SELECT ${HASH_COST_SQLITE} AS cost, password_hash FROM users WHERE ${HASH_COST_SQLITE} > ?
+  ORDER BY ${HASH_COST_SQLITE} LIMIT 1`
 
 /** Own users have integers; SQLite would take the text '1' for the number 1. */
 function isOwnId(id: UserId): id is number {

@@ -51,6 +51,7 @@ export function counterStore(tables: Tables): CounterStore {
         for (const { atMs, count } of events) add(key, limit, atMs, count, nowMs)
       return batch.map(({ key, limit }) => counters.get(key)?.window.youngest(limit, nowMs) ?? [])
     }),
+    undo: method((key, atMs) => counters.get(key)?.window.remove(atMs)),
     clear: method((key) => void counters.delete(key)),
   }
 }

@@ -1,7 +1,14 @@
 /** What the memory store's parts share: the rows, who listens, and how a method is made. */
 import { LatchkeyError } from '../../errors.js'
 import type { UserId } from '../../identity.js'
-import type { Change, SessionRecord, TokenRecord, TokenUse, UserRecord } from '../store.js'
+import type {
+  Change,
+  LoginAddressRecord,
+  SessionRecord,
+  TokenRecord,
+  TokenUse,
+  UserRecord,
+} from '../store.js'
 import { copyOf, copyUser, textOf } from './copies.js'
 
 export interface Tables {
@@ -16,6 +23,8 @@ export interface Tables {
   readonly uses: Map<string, TokenUse>
   /** By the digest's text. */
   readonly sessions: Map<string, SessionRecord>
+  /** By the digest's text. */
+  readonly loginAddresses: Map<string, LoginAddressRecord>
   /** By the canonical id of the user. */
   readonly accessVersions: Map<UserId, number>
   /** Added to everybody's. */

@@ -1,13 +1,16 @@
 /** The memory store's users. */
 import type { UserId } from '../../identity.js'
-import type { UserStore } from '../store.js'
+import type { ImportedUserRecord, UserRecord, UserStore } from '../store.js'
 import { narrowAccess } from './access.js'
 import { copyOf, copyUser } from './copies.js'
-import { methodsOf, pageOf, publish, removeToken, type Tables, tokensOf } from './tables.js'
+import { HashSamples } from './hash-samples.js'
+import { importOutcome } from './import-users.js'
+import { methodsOf, pageOf, publish, refuseClosed, removeToken, type Tables, tokensOf } from './tables.js'
 
 export function userStore(tables: Tables): UserStore {
-  const { users, sessions } = tables
+  const { users, sessions, loginAddresses } = tables
   const byName = new Map<string, UserId>()
+  const samples = new HashSamples()
   const method = methodsOf(tables)
   let lastId = 0
   return {
@@ -20,8 +23,10 @@ export function userStore(tables: Tables): UserStore {
       const user = users.get(id)
       if (!user) return
       const isUpgrade = passwordHash !== undefined && user.passwordHash === expectedHash
-      const changed = { ...(lastLogin && { lastLogin }), ...(isUpgrade && { passwordHash }) }
-      users.set(id, copyUser({ ...user, ...changed }))
+      const changes = { ...(lastLogin && { lastLogin }), ...(isUpgrade && { passwordHash }) }
+      const changed = copyUser({ ...user, ...changes })
+      users.set(id, changed)
+      samples.replace(user.passwordHash, changed.passwordHash)
     }),
     insert: method((fields) => {
       if (byName.has(fields.username)) return null
@@ -29,8 +34,25 @@ export function userStore(tables: Tables): UserStore {
       lastId += 1
       users.set(lastId, user)
       byName.set(user.username, lastId)
+      samples.replace(undefined, user.passwordHash)
       return copyUser(user)
     }),
+    async import(batches, { mayInsert }) {
+      refuseClosed(tables)
+      const rows: ImportedUserRecord[] = []
+      for await (const batch of batches) rows.push(...batch)
+      refuseClosed(tables)
+      const outcome = importOutcome(rows, { byId: users, byName, lastId })
+      if (outcome.conflictCount > 0 || !mayInsert()) return outcome
+      for (const row of rows) {
+        if (users.has(row.id)) continue
+        users.set(row.id, copyUser({ ...row, passwordVersion: 0 }))
+        byName.set(row.username, row.id)
+        samples.replace(undefined, row.passwordHash)
+        lastId = Math.max(lastId, row.id)
+      }
+      return outcome
+    },
     update: method((id, changes) => {
       const user = users.get(id)
       if (!user) return 'not_found'
@@ -38,6 +60,7 @@ export function userStore(tables: Tables): UserStore {
       if ((byName.get(username) ?? id) !== id) return 'username_taken'
       const passwordVersion = user.passwordVersion + (changes.passwordHash === undefined ? 0 : 1)
       users.set(id, copyUser({ ...user, ...changes, passwordVersion }))
+      samples.replace(user.passwordHash, changes.passwordHash ?? user.passwordHash)
       byName.delete(user.username)
       byName.set(username, id)
       narrowAccess(tables, id)
@@ -48,13 +71,21 @@ export function userStore(tables: Tables): UserStore {
       const user = users.get(id)
       if (!user) return false
       users.delete(id)
+      samples.replace(user.passwordHash, undefined)
       byName.delete(user.username)
       for (const token of tokensOf(tables, id)) removeToken(tables, token)
       for (const [digest, session] of [...sessions]) if (session.userId === id) sessions.delete(digest)
+      for (const [key, { userId }] of loginAddresses) if (userId === id) loginAddresses.delete(key)
       narrowAccess(tables, id)
       publish(tables, { kind: 'user', userId: id })
       return true
     }),
-    list: method((page) => pageOf([...users.values()], page).map(copyUser)),
+    samplePasswordHashes: method(() => samples.list()),
+    // Imported users may have lower ids than those before them.
+    list: method((page) => pageOf([...users.values()].sort(byRowId), page).map(copyUser)),
   }
+}
+
+function byRowId(one: UserRecord, other: UserRecord): number {
+  return Number(one.id) - Number(other.id)
 }

@@ -48,6 +48,25 @@ export function countersContract(promised: Promised): void {
     )
   })
 
+  promised('undo removes one event that was recorded at that moment, and nothing else', async (store) => {
+    const limit = { maxCount: 3, periodSeconds: 60 }
+    const hit = async (offsetMs: number) =>
+      (await store.counters.hit('key', limit, NOW_MS + offsetMs)).allowed
+    await store.counters.undo('key', NOW_MS)
+    same([await hit(0), await hit(0), await hit(5.5), await hit(6)], [true, true, true, false])
+    await store.counters.undo('key', NOW_MS + 1)
+    await store.counters.undo('other', NOW_MS)
+    same(await hit(7), false)
+    await store.counters.undo('key', NOW_MS)
+    same([await hit(8), await hit(9)], [true, false])
+    await store.counters.undo('key', NOW_MS + 5.5)
+    same([await hit(10), await hit(11)], [true, false])
+    await Promise.all([0, 8, 10, 10].map((offsetMs) => store.counters.undo('key', NOW_MS + offsetMs)))
+    same([await hit(12), await hit(12), await hit(12), await hit(12)], [true, true, true, false])
+    await Promise.all([1, 2, 3].map(() => store.counters.undo('key', NOW_MS + 12)))
+    same([await hit(13), await hit(13), await hit(13), await hit(13)], [true, true, true, false])
+  })
+
   promised(
     'a limit of 0 allows nothing, and a lowered limit counts what was allowed before',
     async (store) => {

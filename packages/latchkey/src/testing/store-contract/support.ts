@@ -1,5 +1,6 @@
 /** Sample records and comparisons for the store contract. */
 import assert from 'node:assert/strict'
+import { types } from 'node:util'
 import { isLatchkeyError, type LatchkeyError } from '../../errors.js'
 import type { UserId } from '../../identity.js'
 import type {
@@ -115,8 +116,8 @@ export function same(actual: unknown, expected: unknown): void {
 }
 
 function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return `bytes ${Array.from(value).join(' ')}`
-  if (value instanceof Date) return `date ${value.getTime()}`
+  if (types.isUint8Array(value)) return `bytes ${Array.from(value).join(' ')}`
+  if (types.isDate(value)) return `date ${value.getTime()}`
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]))

@@ -1,5 +1,6 @@
 /** The store contract: users. */
 import assert from 'node:assert/strict'
+import type { UserId } from '../../identity.js'
 import type { UserChanges } from '../../stores/store.js'
 import {
   at,
@@ -160,6 +161,54 @@ export function usersContract(promised: Promised): void {
     same(await store.users.delete(user.id), false)
     await insertUser(store, 'vitor')
   })
+
+  promised(
+    'samplePasswordHashes gives one stored hash for each algorithm and cost, and no other',
+    async (store) => {
+      same(await store.users.samplePasswordHashes(), [])
+      const hashes = {
+        pbkdf2: 'pbkdf2_sha256$260000$salt$digest',
+        pbkdf2Again: 'pbkdf2_sha256$260000$other$digest2',
+        pbkdf2More: 'pbkdf2_sha256$1000000$salt$digest',
+        argon2: 'argon2$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$ZGlnZXN0',
+        argon2More: 'argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$ZGlnZXN0',
+        bcrypt: 'bcrypt_sha256$$2b$12$Ty3NHLJUbd7XbiazU8nPRusB0icFFDP1bYqTMdCihJU2PIdOi5tDG',
+        bcryptLess: 'bcrypt_sha256$$2b$10$Ty3NHLJUbd7XbiazU8nPRusB0icFFDP1bYqTMdCihJU2PIdOi5tDG',
+        scrypt: 'scrypt$16384$salt$8$5$digest',
+        scryptLess: 'scrypt$16384$salt$8$1$digest',
+        own: 'algorithm_of_an_app$salt$digest',
+        quoted: 'pbkdf2_sha256$870000$a"b\\c$digest',
+      }
+      const users: UserId[] = []
+      for (const [name, passwordHash] of Object.entries(hashes)) {
+        const user = await store.users.insert(newUser(name, { passwordHash }))
+        assert.ok(user)
+        users.push(user.id)
+      }
+      const expected: readonly string[] = Object.values(hashes).filter((hash) => hash !== hashes.pbkdf2Again)
+      const costs = async () => {
+        const samples = await store.users.samplePasswordHashes()
+        // Which of the two that cost the same is open, and so is what cannot be right.
+        return samples.map((hash) => (hash === hashes.pbkdf2Again ? hashes.pbkdf2 : hash)).sort()
+      }
+      const withoutQuoted = async () => (await costs()).filter((hash) => hash !== hashes.quoted)
+      same(await withoutQuoted(), expected.filter((hash) => hash !== hashes.quoted).sort())
+      const [first = 0, second = 0] = users
+      await store.users.delete(first)
+      assert.ok((await costs()).includes(hashes.pbkdf2))
+      const change = { passwordHash: hashes.argon2, expectedHash: hashes.pbkdf2Again }
+      await store.users.recordLogin?.(second, change)
+      if (store.users.recordLogin) assert.ok(!(await costs()).includes(hashes.pbkdf2))
+      await store.users.update(second, { passwordHash: 'pbkdf2_sha1$5$salt$digest' })
+      assert.ok((await costs()).includes('pbkdf2_sha1$5$salt$digest'))
+      for (let number = 0; number < 3; number += 1) {
+        await insertUser(store, `unusable${number}`)
+        await store.users.insert(newUser(`bare${number}`, { passwordHash: `${number}`.repeat(32) }))
+      }
+      const bare = (await store.users.samplePasswordHashes()).filter((hash) => !hash.slice(1).includes('$'))
+      assert.ok(bare.length <= 1, 'hashes without a cost are alike')
+    },
+  )
 
   promised('list is ordered by id, starts above afterId and ends at limit', async (store) => {
     const ids: unknown[] = []

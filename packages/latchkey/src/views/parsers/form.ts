@@ -1,7 +1,9 @@
 /** The parser of `application/x-www-form-urlencoded`, and of queries, which have the same form. One of a view's parsers. */
+import { CHARSET_ERROR_BRAND, isBranded } from '../../brand.js'
 import { LatchkeyError } from '../../errors.js'
-import { type Charset, CharsetError, latin1Text, percentDecode } from '../charset.js'
+import { type Charset, latin1Text } from '../charset.js'
 import { setOwn } from '../own-property.js'
+import { formDecode } from '../percent.js'
 import { bodyCharset, type Parser } from './parser.js'
 
 /** Django's DATA_UPLOAD_MAX_NUMBER_FIELDS. */
@@ -25,7 +27,7 @@ function formText(body: Uint8Array, charset: Charset): string {
   try {
     return charset.strict(body, 'refuse')
   } catch (error) {
-    if (error instanceof CharsetError) return latin1Text(body)
+    if (isBranded(error, CHARSET_ERROR_BRAND)) return latin1Text(body)
     throw error
   }
 }
@@ -48,8 +50,4 @@ export function formPairs(text: string, charset: Charset): Array<readonly [name:
       const [name, value] = equals < 0 ? [field, ''] : [field.slice(0, equals), field.slice(equals + 1)]
       return [formDecode(name, charset), formDecode(value, charset)]
     })
-}
-
-function formDecode(text: string, charset: Charset): string {
-  return percentDecode(text.replaceAll('+', ' '), charset)
 }

@@ -1,8 +1,8 @@
 /** The parser of `application/json`: bytes to text to value, with Python's error texts. One of a view's parsers. */
-import { LatchkeyError } from '../../errors.js'
+import { CHARSET_ERROR_BRAND, isBranded, JSON_SYNTAX_ERROR_BRAND } from '../../brand.js'
+import { LatchkeyError, messageOf } from '../../errors.js'
 import { BOOLEAN, checkOptions } from '../../options.js'
-import { CharsetError } from '../charset.js'
-import { JsonSyntaxError, parseJson } from '../json.js'
+import { parseJson } from '../json.js'
 import { bodyCharset, type Parser } from './parser.js'
 
 export interface JsonParserOptions {
@@ -20,9 +20,9 @@ export function jsonParser(options: JsonParserOptions = {}): Parser {
       try {
         return parseJson(bodyCharset(contentType).strict(body, 'drop'), { exactNumbers })
       } catch (error) {
-        if (!(error instanceof JsonSyntaxError || error instanceof CharsetError)) throw error
+        if (!(isBranded(error, JSON_SYNTAX_ERROR_BRAND) || isBranded(error, CHARSET_ERROR_BRAND))) throw error
         throw new LatchkeyError('parse_error', {
-          message: `JSON parse error - ${error.message}`,
+          message: `JSON parse error - ${messageOf(error)}`,
           cause: error,
         })
       }

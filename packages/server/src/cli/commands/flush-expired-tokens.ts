@@ -15,6 +15,7 @@ export function flushExpiredTokensCommand(io: Io): Command {
         const removed = {
           tokens: await latchkey.tokens.deleteExpired(),
           sessions: await latchkey.sessions.deleteExpired(),
+          loginAddresses: await latchkey.login.deleteExpiredAddresses(),
           // Also where this command has no signing key: records need none.
           jwts: await deleteExpiredJwts(store, latchkey.clock),
         }

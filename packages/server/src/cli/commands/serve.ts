@@ -3,10 +3,13 @@ import cluster from 'node:cluster'
 import { Command } from 'commander'
 import { createApp } from '../../http/app.js'
 import { type RunningServer, serve } from '../../http/serve.js'
+import { hasWeakSecret, trustsStrangers } from '../checks.js'
 import { type Opened, withLatchkey } from '../open.js'
 import { CommandError, type Io, note } from '../output.js'
+import { sealingTrouble } from '../sealing.js'
 import { type LoadedSettings, loadSettings, withSettings } from '../session.js'
 import { stopSignal } from '../stop-signal.js'
+import { hidesBehindUnnamedProxy, UNNAMED_PROXY_HINT } from '../unnamed-proxy.js'
 import { findUrlpatterns } from '../urls.js'
 import { UsageError } from '../usage.js'
 import { supervise } from '../workers/primary.js'
@@ -29,6 +32,7 @@ export function serveCommand(io: Io): Command {
 
 async function serveOrSupervise(io: Io, load: () => Promise<LoadedSettings>): Promise<void> {
   const settings = await load()
+  warnOfProxies(io, settings)
   // Below another program's cluster there is nothing to start: that program decides how many processes there are.
   if (cluster.isPrimary && workerCount(settings.values.workers) > 1) return supervise(io)
   await withServer(io, settings, async (server) => {
@@ -37,6 +41,12 @@ async function serveOrSupervise(io: Io, load: () => Promise<LoadedSettings>): Pr
     note(io, 'Stopping.')
     await server.close()
   })
+}
+
+/** On a developer's machine callers are on the same machine, and no proxy is missing. */
+function warnOfProxies(io: Io, settings: LoadedSettings): void {
+  const mistake = settings.values.environment === 'production' ? hidesBehindUnnamedProxy(settings) : null
+  if (mistake !== null) note(io, `Warning: ${mistake} To change it, ${UNNAMED_PROXY_HINT}.`)
 }
 
 function serveAsWorker(io: Io, settings: LoadedSettings): Promise<void> {
@@ -57,9 +67,20 @@ async function withServer(
 ): Promise<void> {
   const run = async ({ latchkey }: Opened) => {
     const app = createApp(latchkey, await findUrlpatterns(io, settings))
+    await warn(io, settings, latchkey)
     await work(await listen(app, settings))
   }
   await withLatchkey(io, settings, run, 'server')
+}
+
+/** What `latchkey check` says too, for those who never run it. A server that only verifies can do without its secret. */
+async function warn(io: Io, settings: LoadedSettings, latchkey: Opened['latchkey']): Promise<void> {
+  const warnings = [
+    await hasWeakSecret(settings, io),
+    trustsStrangers(settings),
+    await sealingTrouble(latchkey).then((trouble) => trouble && `${trouble}: see \`latchkey check\`.`),
+  ]
+  for (const warning of warnings) if (warning !== null) note(io, `Warning: ${warning}`)
 }
 
 /** Django's `addrport`: a port, or an address and a port. Both are checked as the flags are. */

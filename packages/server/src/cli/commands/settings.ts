@@ -1,5 +1,6 @@
 /** `latchkey settings`: every value with where it comes from; secrets stay hidden. */
 import { existsSync } from 'node:fs'
+import { parsePostgresAddress } from '@latchkey/sql'
 import { Command } from 'commander'
 import { isPostgres, type SettingRow } from '../../settings/setting-kinds.js'
 import { SETTING_KEYS, SETTINGS, type SettingKey } from '../../settings/settings.js'
@@ -45,7 +46,8 @@ function shown(io: Io, settings: LoadedSettings, key: SettingKey) {
 function withoutCredentials({ kind }: SettingRow, value: unknown): unknown {
   const isAddress = kind === 'redis' || kind === 'postgres' || kind === 'database'
   if (!isAddress || typeof value !== 'string' || (kind === 'database' && !isPostgres(value))) return value
-  const address = new URL(value)
+  const address = kind === 'redis' ? new URL(value) : parsePostgresAddress(value)
+  if (address === null) return HIDDEN
   if (address.password !== '') address.password = HIDDEN
   if (address.username !== '' && kind === 'redis') address.username = HIDDEN
   if (address.searchParams.has('password')) address.searchParams.set('password', HIDDEN)
