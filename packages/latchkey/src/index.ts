@@ -77,6 +77,7 @@ export {
   userIdSpellings,
 } from './identity.js'
 export type { JwsAlgorithm } from './jwt/algorithms.js'
+export { deleteExpiredJwts } from './jwt/expired-jwts.js'
 export type { PublicJwk } from './jwt/jwks.js'
 export type { JwtCookieOptions } from './jwt/jwt-cookies.js'
 export type { JwtOptions, JwtType, UserDetails } from './jwt/jwt-options.js'

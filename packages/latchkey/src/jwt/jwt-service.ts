@@ -17,16 +17,10 @@ import {
 } from '../options.js'
 import type { JwtRecord, Store, UserSource } from '../stores/store.js'
 import { loginBasisOf } from '../users/login-basis.js'
+import { deleteExpiredJwts } from './expired-jwts.js'
 import type { PublicJwk } from './jwks.js'
 import { JwtKeys } from './jwt-keys.js'
-import {
-  type CompleteJwtOptions,
-  completeJwtOptions,
-  type JwtOptions,
-  type JwtType,
-  MAX_CLOCK_DIFFERENCE_SECONDS,
-  MAX_LEEWAY_SECONDS,
-} from './jwt-options.js'
+import { type CompleteJwtOptions, completeJwtOptions, type JwtOptions, type JwtType } from './jwt-options.js'
 import { type JwtClaims, JwtPayloads } from './jwt-payloads.js'
 import { JwtRefresher } from './jwt-refresher.js'
 import { noActiveAccount, refused } from './jwt-refusals.js'
@@ -73,12 +67,6 @@ export interface JwtPair {
 
 /** What a refresh gives: an access token, and with rotation the next refresh token. */
 export type RefreshedJwts = Pick<JwtPair, 'access'> & Partial<JwtPair>
-
-/**
- * How long after its expiry a token may still be accepted somewhere: the longest leeway that any configuration may have,
- * now or later, a clock that is behind by as much, and the second that rounding takes.
- */
-const KEPT_SECONDS = MAX_LEEWAY_SECONDS + MAX_CLOCK_DIFFERENCE_SECONDS + 1
 
 const ISSUE_RULES: Rules<JwtIssueOptions> = Object.freeze({
   address: TEXT,
@@ -231,7 +219,7 @@ export class JwtService {
    * many.
    */
   deleteExpired(): Promise<number> {
-    return this.#store.jwts.deleteExpired(new Date(this.#clock.nowMs() - KEPT_SECONDS * 1000))
+    return deleteExpiredJwts(this.#store, this.#clock)
   }
 
   /**

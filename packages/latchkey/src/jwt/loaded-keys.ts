@@ -152,8 +152,9 @@ export function signingAt(records: readonly SigningKeyRecord[], nowMs: number): 
   return active.findLast(({ retiresAt }) => retiresAt === null) ?? active.at(-1)
 }
 
-export function hasRetired({ retiresAt }: SigningKeyRecord, nowMs: number): boolean {
-  return retiresAt !== null && retiresAt.getTime() <= nowMs
+/** One without its private half was retired by hand: it is refused at once, also where this node's clock is behind. */
+export function hasRetired({ retiresAt, sealed }: SigningKeyRecord, nowMs: number): boolean {
+  return retiresAt !== null && (sealed === null || retiresAt.getTime() <= nowMs)
 }
 
 /** Which record the private half of a key is sealed for. */

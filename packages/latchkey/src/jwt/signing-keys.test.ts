@@ -202,6 +202,19 @@ describe('signing keys of the store', () => {
     expect((await jwts.publishedKeys()).map(({ kid }) => kid)).not.toContain(first.kid)
   })
 
+  it('are retired on a node, too, whose clock is behind', async () => {
+    const first = (await keys.generate()).key
+    const { access } = await jwts.issuePair(user)
+    const behind = fixedClock(clock.nowMs())
+    const other = createLatchkey({ store, secret: SECRET, clock: behind, jwt: { keys: 'store' } })
+    expect((await other.jwts?.authenticate(access, ['access']))?.user?.username).toBe('vitor')
+    await rotateNow()
+    expect(await keys.retire(first.kid)).toBe('retired')
+    await expect(Promise.resolve(other.jwts?.authenticate(access, ['access']))).rejects.toMatchObject({
+      code: 'authentication_failed',
+    })
+  })
+
   it('let nobody go on with a retired key who verifies while it is being retired', async () => {
     const first = (await keys.generate()).key
     await rotateNow()

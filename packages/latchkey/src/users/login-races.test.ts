@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest'
+import { tokenObtainPair, tokenObtainSliding } from '../endpoints/jwt.js'
+import { knox } from '../endpoints/knox.js'
+import { obtainAuthToken } from '../endpoints/obtain-auth-token.js'
 import type { User } from '../identity.js'
 import { signingKey } from '../jwt/signing-key.js'
 import { createLatchkey, type Latchkey } from '../latchkey.js'
+import type { LatchkeyOptions } from '../latchkey-options.js'
 import type { PasswordHasher } from '../passwords/hasher.js'
 import { memoryStore } from '../stores/memory.js'
 import type { UserRecord, UserSource } from '../stores/store.js'
+import { type FakeRequestOptions, fakeRequest } from '../testing/fake-request.js'
 import { fixedClock } from '../testing/fixed-clock.js'
+import type { View } from '../views/view.js'
 import { copyLoginBasis } from './login-basis.js'
 
 const OLD = 'the old password'
@@ -28,17 +34,20 @@ function slowHasher(algorithm: string, during: () => Promise<void>): PasswordHas
   }
 }
 
-async function start(users?: UserSource) {
+async function start(users?: UserSource, options: Partial<LatchkeyOptions> = {}) {
   let during: () => Promise<void> = async () => undefined
   const once = async () => {
     const work = during
     during = async () => undefined
     await work()
   }
-  const store = memoryStore({ externalUsers: users !== undefined })
+  const memory = memoryStore({ externalUsers: users !== undefined })
+  const access = { ...memory.access }
+  const store = { ...memory, access }
   const latchkey = createLatchkey({
     store,
     ...(users && { users }),
+    ...options,
     secret: 'a secret of at least thirty-two characters',
     clock: fixedClock(),
     jwt: {
@@ -57,8 +66,8 @@ async function start(users?: UserSource) {
   return { latchkey, store, whileVerifying }
 }
 
-async function withUser() {
-  const started = await start()
+async function withUser(options: Partial<LatchkeyOptions> = {}) {
+  const started = await start(undefined, options)
   const { latchkey, store } = started
   const user = await latchkey.users.create({ username: 'vitor', password: OLD })
   const imported = { passwordHash: `old$${OLD}`, expectedHash: `new$${OLD}` }
@@ -220,4 +229,38 @@ describe('a login of an app with its own users', () => {
       await expect(create(latchkey, user), creation).rejects.toMatchObject({ code: 'authentication_failed' })
     }
   })
+})
+
+describe('login endpoints', () => {
+  const body = JSON.stringify({ username: 'vitor', password: OLD })
+  const json = { method: 'POST', headers: { 'content-type': 'application/json' }, body: Buffer.from(body) }
+  const basic = `Basic ${Buffer.from(`vitor:${OLD}`).toString('base64')}`
+  const parts = knox()
+  const ENDPOINTS: ReadonlyArray<readonly [View, FakeRequestOptions, status: number]> = [
+    [obtainAuthToken(), json, 400],
+    [tokenObtainPair(), json, 401],
+    [tokenObtainSliding(), json, 401],
+    [parts.login, { method: 'POST', headers: { authorization: basic } }, 401],
+  ]
+  for (const [view, request, status] of ENDPOINTS) {
+    it(`answer as to a wrong password when it was changed right after it matched: ${view.policy.name}`, async () => {
+      const started = await withUser({ policies: [parts.policy] })
+      const { latchkey, store, user } = started
+      const version = store.access.version
+      let readings = 0
+      // The last reading of a login; the change comes right behind it.
+      store.access.version = async (id) => {
+        readings += 1
+        const read = await version(id)
+        if (readings === 2) await latchkey.users.setPassword(user, NEW)
+        return read
+      }
+      const answer = await latchkey.handler(view)(fakeRequest(request))
+      expect(answer.status).toBe(status)
+      const wrong = await latchkey.handler(view)(fakeRequest(request))
+      expect([answer.status, answer.body]).toEqual([wrong.status, wrong.body])
+      expect(await latchkey.tokens.list()).toEqual([])
+      expect((await latchkey.jwts?.list())?.filter(({ endedAt }) => endedAt === null)).toEqual([])
+    })
+  }
 })

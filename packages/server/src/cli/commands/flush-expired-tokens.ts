@@ -1,5 +1,6 @@
 /** `latchkey flushexpiredtokens`: removes what has expired and means nothing any more. For a daily job. */
 import { Command } from 'commander'
+import { deleteExpiredJwts } from 'latchkey'
 import { withoutSealing } from '../open.js'
 import { type Io, printJson, printLine } from '../output.js'
 import { loadSettings, withSettings } from '../session.js'
@@ -16,7 +17,7 @@ export function flushExpiredTokensCommand(io: Io): Command {
           sessions: await latchkey.sessions.deleteExpired(),
           loginAddresses: await latchkey.login.deleteExpiredAddresses(),
           // Also where this command has no signing key: records need none.
-          jwts: await store.jwts.deleteExpired(new Date(latchkey.clock.nowMs())),
+          jwts: await deleteExpiredJwts(store, latchkey.clock),
         }
         if (json) printJson(io, removed)
         else
