@@ -1,4 +1,5 @@
 /** Where time enters: every service takes a clock, so that tests set the hour instead of sleeping. A leaf. */
+import { checkAnswer, rule } from './options.js'
 
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00:00Z. */
@@ -13,10 +14,13 @@ export function checkedClock(clock: Clock): Clock {
   return Object.freeze({
     nowMs: () => {
       const nowMs = clock.nowMs()
-      if (!Number.isFinite(nowMs)) throw new TypeError('clock: nowMs() must return a finite number')
+      if (!Number.isFinite(nowMs)) checkAnswer('clock: nowMs()', nowMs, FINITE)
       return nowMs
     },
   })
 }
 
-export const systemClock: Clock = Object.freeze({ nowMs: () => Date.now() })
+const FINITE = rule('be a finite number', Number.isFinite)
+
+/** Checked as well: programs that mock the time replace `Date.now`. */
+export const systemClock: Clock = checkedClock({ nowMs: () => Date.now() })

@@ -63,6 +63,8 @@ export interface LatchkeyErrorOptions {
  * A mistake of the embedding program is a `TypeError` instead.
  */
 export class LatchkeyError extends Error {
+  // A field, for an assignment fails where a program has frozen Error.prototype.
+  override readonly name: string = 'LatchkeyError'
   readonly code: ErrorCode
   readonly status: number
   readonly publicMessage: string
@@ -77,7 +79,6 @@ export class LatchkeyError extends Error {
     const publicMessage =
       options.message ?? (options.fields ? fieldsText(options.fields) : ERRORS[code].message)
     super(options.detail ? `${publicMessage} (${options.detail})` : publicMessage, { cause: options.cause })
-    this.name = 'LatchkeyError'
     this.code = code
     this.status = ERRORS[code].status
     this.publicMessage = publicMessage

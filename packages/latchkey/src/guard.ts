@@ -5,6 +5,7 @@
 import type { Authenticator, CredentialRequest } from './authenticators/authenticator.js'
 import { LatchkeyError } from './errors.js'
 import { ANONYMOUS, CheckedIdentity, checkedIdentity, type Identity } from './identity.js'
+import { checkAnswer, OPTIONS } from './options.js'
 import { isAllowed, type Permission } from './permissions/permission.js'
 import type { Services } from './services.js'
 import { isThenable } from './thenable.js'
@@ -133,7 +134,9 @@ function denied(
   request: GuardedRequest,
 ): LatchkeyError {
   if (authentication.length > 0 && identity === ANONYMOUS) return new LatchkeyError('not_authenticated')
-  const { message, challengeParameters } = permission.deniedBy?.(identity, request) ?? permission
+  const part = permission.deniedBy?.(identity, request)
+  if (part !== undefined) checkAnswer(`${permission.name}.deniedBy()`, part, OPTIONS)
+  const { message, challengeParameters } = part ?? permission
   return new LatchkeyError('permission_denied', {
     ...(message === undefined ? {} : { message }),
     ...(challengeParameters === undefined ? {} : { challengeParameters }),

@@ -162,7 +162,7 @@ const USER_FIELDS: { readonly [Name in keyof User]: Rule } = Object.freeze({
 })
 
 /** A member that the object or its class has; one that somebody added to `Object.prototype` is not there. */
-function fieldOf(value: object, name: string): unknown {
+export function fieldOf(value: object, name: string): unknown {
   return Object.hasOwn(value, name) || !(name in Object.prototype) ? Reflect.get(value, name) : undefined
 }
 

@@ -102,6 +102,11 @@ export function hasMember(name: string): (value: unknown) => boolean {
   return (value) => isObject(value) && name in value
 }
 
+/** A frozen copy of an object's own members, in which nothing is found that somebody added to `Object.prototype`. */
+export function prototypeFree<Value extends object>(value: Value): Readonly<Value> {
+  return Object.freeze(Object.assign(Object.create(null), value))
+}
+
 /** Options without those that are `undefined`, so that they do not hide a default that stands before them. */
 export function given<Options extends object>(options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options
@@ -122,7 +127,7 @@ export function checkOptions<Options extends object>(
   path = '',
 ): Options {
   if (!isObject(options)) throw new TypeError(`${call}: takes an object of options`)
-  const own: Options = Object.freeze(Object.assign(Object.create(null), options))
+  const own = prototypeFree(options)
   for (const name of Object.keys(own)) {
     if (!Object.hasOwn(rules, name)) {
       throw new TypeError(`${path}${name}: ${call} has no such option, only ${Object.keys(rules).join(', ')}`)

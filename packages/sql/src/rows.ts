@@ -107,7 +107,8 @@ function textsOf(json: string | null): readonly string[] | null {
 }
 
 function jsonOf(texts: readonly string[] | null): string | null {
-  return texts && JSON.stringify(texts)
+  // One by one: a program may have given all arrays a `toJSON`.
+  return texts && `[${texts.map((text) => JSON.stringify(text)).join(',')}]`
 }
 
 export function useOf(row: Selectable<TokenUsesTable>): TokenUse {

@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { LatchkeyError } from '../errors.js'
+import { handleRejection } from '../thenable.js'
 import {
   additionalData,
   fitsRecord,
@@ -168,6 +169,12 @@ export class Keyring {
 
   #read(): readonly SealingKey[] {
     const secrets = this.#source()
+    if (!Array.isArray(secrets)) {
+      handleRejection(secrets)
+      throw new TypeError(
+        'secret: must be a text, a list of texts, or a function that returns a list of texts',
+      )
+    }
     if (secrets.length === 0) throw new TypeError('secret: there is none')
     const isSame = secrets.length === this.#secrets.length
     if (isSame && secrets.every((secret, index) => secret === this.#secrets[index])) return this.#keys

@@ -21,11 +21,12 @@ export type JwsFault =
   | 'payload'
 
 export class JwsError extends Error {
+  // A field, for an assignment fails where a program has frozen Error.prototype.
+  override readonly name: string = 'JwsError'
   readonly reason: JwsFault
 
   constructor(reason: JwsFault) {
     super(`The token is refused: ${reason}`)
-    this.name = 'JwsError'
     brandError(this, JWS_ERROR_BRAND)
     this.reason = reason
   }

@@ -12,6 +12,7 @@ import {
   OPTIONS,
   oneOf,
   orNull,
+  prototypeFree,
   type Rules,
   rule,
   TEXT,
@@ -119,13 +120,13 @@ export type CompleteJwtOptions = Required<Omit<JwtOptions, keyof Hooks | 'cookie
 
 /** @throws TypeError `jwt.<option>: …` for an option that cannot work */
 export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
-  checkOptions('createLatchkey', options, RULES, 'jwt.')
+  const own = checkOptions('createLatchkey', options, RULES, 'jwt.')
   const complete: CompleteJwtOptions = {
     verifyingKeys: [],
     publishSeconds: 3600,
     accessTtlSeconds: 300,
     refreshTtlSeconds: 86_400,
-    refreshAbsoluteTtlSeconds: Math.max(90 * 86_400, options.refreshTtlSeconds ?? 0),
+    refreshAbsoluteTtlSeconds: Math.max(90 * 86_400, own.refreshTtlSeconds ?? 0),
     slidingTtlSeconds: 300,
     slidingRefreshTtlSeconds: 86_400,
     rotateRefresh: false,
@@ -140,14 +141,14 @@ export function completeJwtOptions(options: JwtOptions): CompleteJwtOptions {
     jtiClaim: 'jti',
     slidingRefreshExpClaim: 'refresh_exp',
     revokeOnPasswordChange: true,
-    ...given(options),
-    cookies: completeJwtCookies(options.cookies),
+    ...given(own),
+    cookies: completeJwtCookies(own.cookies),
   }
-  checkKeys(options)
+  checkKeys(own)
   if (complete.blacklistAfterRotation && !complete.rotateRefresh) {
     throw new TypeError('jwt.blacklistAfterRotation: does nothing without rotateRefresh')
   }
-  return Object.freeze(complete)
+  return prototypeFree(complete)
 }
 
 function checkKeys({ signingKey, keys, jwksUrl, audience }: JwtOptions): void {

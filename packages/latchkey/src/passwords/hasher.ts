@@ -1,6 +1,6 @@
 /** What a password hasher is, and the one way in which all of ours hash and verify; `passwords.ts` chooses among them. */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { BOOLEAN, checkAnswer } from '../options.js'
+import { BOOLEAN, checkAnswer, type Rule, TEXT } from '../options.js'
 import { type HashTurns, inTurn } from './hash-turns.js'
 
 /** One algorithm: writes and checks stored strings of its format, `algorithm$…` as Django lays them out. */
@@ -91,18 +91,18 @@ export function defineHasher<Settings>(format: HashFormat<Settings>): PasswordHa
 export function hasherInTurns(hasher: PasswordHasher, turns: HashTurns): PasswordHasher {
   const own = IN_TURNS.get(hasher)
   if (own !== undefined) return own(turns)
+  const checked = <Answer>(method: string, answer: Answer, must: Rule): Answer => {
+    checkAnswer(`passwords: ${hasher.algorithm}.${method}()`, answer, must)
+    return answer
+  }
   return {
     algorithm: hasher.algorithm,
-    recognises: (encoded) => hasher.recognises(encoded),
-    hash: (password) => inTurn(turns, () => hasher.hash(password)),
+    recognises: (encoded) => checked('recognises', hasher.recognises(encoded), BOOLEAN),
+    hash: (password) => inTurn(turns, async () => checked('hash', await hasher.hash(password), TEXT)),
     verify: (password, encoded) =>
-      inTurn(turns, async () => {
-        const isRight = await hasher.verify(password, encoded)
-        checkAnswer(`passwords: ${hasher.algorithm}.verify()`, isRight, BOOLEAN)
-        return isRight
-      }),
-    isWeaker: (encoded) => hasher.isWeaker(encoded),
-    decoy: () => hasher.decoy(),
+      inTurn(turns, async () => checked('verify', await hasher.verify(password, encoded), BOOLEAN)),
+    isWeaker: (encoded) => checked('isWeaker', hasher.isWeaker(encoded), BOOLEAN),
+    decoy: () => checked('decoy', hasher.decoy(), TEXT),
     ...(hasher.workOf && { workOf: (encoded: string) => hasher.workOf?.(encoded) ?? null }),
   }
 }

@@ -4,13 +4,16 @@ import { isLatchkeyError, LatchkeyError } from '../errors.js'
 import {
   ANYTHING,
   BOOLEAN,
+  checkAnswer,
   checkOptions,
   FUNCTION,
   hasMethods,
   having,
   listOf,
+  orNull,
   type Rules,
   rule,
+  TEXT,
 } from '../options.js'
 import { argon2id } from './argon2id.js'
 import { bcrypt, bcryptSha256 } from './bcrypt.js'
@@ -216,10 +219,20 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
     verifyDecoy: (password, verifyOptions) => verify(password, null, verifyOptions),
     recognises: async (encoded) => (await resolveKit()).readers.some((reader) => reader.recognises(encoded)),
     validate: (password, owner) =>
-      validators.map((validator) => validator(password, owner)).filter((message) => message !== null),
+      validators
+        .map((validator) => messageOf(validator, password, owner))
+        .filter((message) => message !== null),
     queue,
   }
 }
+
+function messageOf(validator: PasswordValidator, password: string, owner: PasswordOwner): string | null {
+  const message = validator(password, owner)
+  checkAnswer('passwords.validators: a validator', message, MESSAGE)
+  return message
+}
+
+const MESSAGE = orNull(TEXT)
 
 /** The hashers in use: `writer` is also the first of `readers`. */
 interface HasherKit {

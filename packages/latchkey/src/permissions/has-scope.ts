@@ -1,5 +1,5 @@
 /** Only with a token that was granted this. */
-import { type Identity, isAuthenticatedIdentity } from '../identity.js'
+import { fieldOf, type Identity, isAuthenticatedIdentity } from '../identity.js'
 import { isScope, scopeMatcher } from '../tokens/scopes.js'
 import { isToken } from '../tokens/token.js'
 import type { Permission } from './permission.js'
@@ -39,10 +39,12 @@ const NOTHING: readonly string[] = Object.freeze([])
 /** What a credential is restricted to; null: nothing. */
 export function scopesOf(auth: unknown): readonly string[] | null {
   if (typeof auth !== 'object' || auth === null) return null
-  if ('scope' in auth) return listOf(auth.scope)
-  if (!('scopes' in auth)) return null
+  const scope = fieldOf(auth, 'scope')
+  if (scope !== undefined) return listOf(scope)
+  const scopes = fieldOf(auth, 'scopes')
+  if (scopes === undefined) return 'scope' in auth || 'scopes' in auth ? NOTHING : null
   // Null in claims is no leave to do everything: issuers write it for an empty list.
-  return auth.scopes === null && isToken(auth) ? null : listOf(auth.scopes)
+  return scopes === null && isToken(auth) ? null : listOf(scopes)
 }
 
 function listOf(claim: unknown): readonly string[] {

@@ -7,6 +7,7 @@
  * there, `*` everything.
  */
 import { LatchkeyError } from '../errors.js'
+import { BOOLEAN, checkAnswer } from '../options.js'
 
 const MAX_SCOPE_LENGTH = 100
 const MAX_SCOPES = 100
@@ -41,7 +42,7 @@ export function parseScopes(
   for (const [index, item] of value.entries()) {
     if (typeof item !== 'string' || !isScope(item)) {
       messages.push(`Item ${index + 1} is not a scope such as orders:read, orders:* or *.`)
-    } else if (isKnown(item) !== true) {
+    } else if (!isKnownBy(isKnown, item)) {
       messages.push(`Item ${index + 1} is not one of the scopes that exist here.`)
     } else {
       scopes.add(item)
@@ -49,6 +50,12 @@ export function parseScopes(
   }
   if (messages.length > 0) throw invalid(messages)
   return Object.freeze([...scopes])
+}
+
+function isKnownBy(isKnown: (scope: string) => boolean, scope: string): boolean {
+  const answer = isKnown(scope)
+  checkAnswer('isKnownScope()', answer, BOOLEAN)
+  return answer
 }
 
 function invalid(messages: readonly string[]): LatchkeyError {
@@ -83,9 +90,10 @@ const matchers = new WeakMap<readonly string[], ScopeMatcher>()
  * then are compiled once and held once.
  */
 export function sharedScopes(scopes: readonly string[]): readonly string[] {
-  // Read once, whatever it is: callers may give a Set. As JSON, a text with a separator in it is never taken for two.
+  // Read once, whatever it is: callers may give a Set. With its length in front, no text is ever taken for two; JSON would
+  // ask a `toJSON` that the program may have given to all arrays.
   const list = Object.freeze([...scopes])
-  const key = JSON.stringify(list)
+  const key = list.map((scope) => `${scope.length}:${scope}`).join('')
   const known = lists.get(key)
   if (known !== undefined) return known
   if (lists.size >= MAX_REMEMBERED) lists.clear()

@@ -76,9 +76,9 @@ export class UserService {
 
   /** Creates a user. Throws `invalid` with Django's messages for the username, the e-mail address and the password. */
   async create(options: CreateUserOptions): Promise<User> {
-    checkOptions('users.create', options, CREATE_RULES)
-    const username = normalizeUsername(options.username)
-    const { email = '', password, allowWeakPassword = false } = options
+    const own = checkOptions('users.create', options, CREATE_RULES)
+    const username = normalizeUsername(own.username)
+    const { email = '', password, allowWeakPassword = false } = own
     this.#refuse({
       username: usernameErrors(username),
       email: emailErrors(email),
@@ -93,9 +93,9 @@ export class UserService {
       email,
       passwordHash:
         password === undefined ? this.#passwords.unusable() : await this.#passwords.hash(password),
-      isActive: options.isActive ?? true,
-      isStaff: options.isStaff ?? false,
-      isSuperuser: options.isSuperuser ?? false,
+      isActive: own.isActive ?? true,
+      isStaff: own.isStaff ?? false,
+      isSuperuser: own.isSuperuser ?? false,
       dateJoined: new Date(this.#clock.nowMs()),
       lastLogin: null,
     })
@@ -159,8 +159,8 @@ export class UserService {
 
   /** Changes names and roles. Throws `invalid` (username, e-mail address), `not_found`. */
   async update(user: User | UserId, changes: UserUpdate): Promise<void> {
-    checkOptions('users.update', changes, UPDATE_RULES)
-    const { username, email, isActive, isStaff, isSuperuser } = changes
+    const own = checkOptions('users.update', changes, UPDATE_RULES)
+    const { username, email, isActive, isStaff, isSuperuser } = own
     const normalized = username === undefined ? undefined : normalizeUsername(username)
     this.#refuse({
       username: normalized === undefined ? [] : usernameErrors(normalized),

@@ -5,9 +5,10 @@ import { tableText, utf8Text, utf16Text } from './code-units.js'
 
 /** The bytes are not text in this charset; the message is Python's, without the bytes around the wrong one. */
 export class CharsetError extends Error {
+  // A field, for an assignment fails where a program has frozen Error.prototype.
+  override readonly name: string = 'CharsetError'
   constructor(message: string) {
     super(message)
-    this.name = 'CharsetError'
     brandError(this, CHARSET_ERROR_BRAND)
   }
 }

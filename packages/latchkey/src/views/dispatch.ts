@@ -5,6 +5,7 @@
 import { ApiRequest } from '../api-request.js'
 import { LatchkeyError } from '../errors.js'
 import { runGuard } from '../guard.js'
+import { checkAnswer, prototypeFree, rule } from '../options.js'
 import type { HttpRequest, HttpResponse, RouteMatch } from '../request.js'
 import type { Services } from '../services.js'
 import { type ErrorContext, errorAnswer } from './error-answer.js'
@@ -18,6 +19,12 @@ import type { CompletePolicy, View } from './view.js'
 export interface DispatchContext extends ErrorContext {
   readonly services: Services
 }
+
+/** What the parts of an answer are taken from, and no other members. */
+const RENDERED = rule(
+  'be { body, status?, headers? }',
+  (value) => typeof value === 'object' && value !== null,
+)
 
 /** The longest query that is looked at; a longer one is refused before anything is done with it. */
 const MAX_TARGET_LENGTH = 65_536
@@ -102,7 +109,7 @@ function render(
   if (policy.carriesSecret) headers.push(['Cache-Control', 'no-store'])
   if (vary.length > 0) headers.push(['Vary', vary.join(', ')])
   headers.push(['Allow', view.allow])
-  const rendered = renderer.render(answer.data, {
+  const answered = renderer.render(answer.data, {
     mediaType,
     status: answer.status,
     headers,
@@ -112,6 +119,8 @@ function render(
     viewDescription: policy.description ?? '',
     username: request.user?.username ?? null,
   })
+  checkAnswer(`renderers: ${renderer.format}.render()`, answered, RENDERED)
+  const rendered = prototypeFree(answered)
   if (rendered.body === null) return { status: rendered.status ?? answer.status, headers, body: null }
   const typed = withContentType(headers, renderer.contentType)
   return {

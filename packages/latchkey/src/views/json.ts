@@ -25,9 +25,10 @@ export interface ParseJsonOptions {
 
 /** The text is not JSON. The message is Python's; it names positions, never parts of the text. */
 export class JsonSyntaxError extends Error {
+  // A field, for an assignment fails where a program has frozen Error.prototype.
+  override readonly name: string = 'JsonSyntaxError'
   constructor(message: string) {
     super(message)
-    this.name = 'JsonSyntaxError'
     brandError(this, JSON_SYNTAX_ERROR_BRAND)
   }
 }
