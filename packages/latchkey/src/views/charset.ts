@@ -137,7 +137,7 @@ const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ...ASCII_NAMES.map((name) => [name, ASCII] as const),
   ...['utf-16', 'utf16', 'u16'].map((name) => [name, UTF_16] as const),
   ...['windows-1252', 'cp1252', '1252'].map((name) => [name, WINDOWS_1252] as const),
-  ['utf-8-sig', { ...decoder('utf-8', false), hasPlainNewline: true }],
+  ['utf-8-sig', { ...decoder('utf-8', false), isUtf8: true }],
   ...['utf-16-le', 'utf-16le'].map((name) => [name, utf16(false, true)] as const),
   ...['utf-16-be', 'utf-16be'].map((name) => [name, utf16(true, true)] as const),
 ])
