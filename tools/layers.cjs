@@ -11,8 +11,8 @@ const { join } = require('node:path')
  */
 const LAYERS = [
   ['brand', 'thenable'],
-  ['log-text', 'options', 'python-text', 'request', 'request-path', 'clock'],
-  ['errors', 'identity'],
+  ['log-text', 'options', 'python-text', 'request', 'request-path'],
+  ['clock', 'errors', 'identity'],
   ['cache', 'crypto', 'events', 'time'],
   ['stores', 'passwords'],
   ['rates', 'client-address', 'sealing'],

@@ -12,6 +12,6 @@ it('passes on the time of an app, and refuses what is none', () => {
     Promise.resolve(0),
   ]) {
     const clock = checkedClock({ nowMs: () => answer as number })
-    expect(() => clock.nowMs()).toThrow(new TypeError('clock: nowMs() must return a finite number'))
+    expect(() => clock.nowMs()).toThrow(/^clock: nowMs\(\): must return a finite number/)
   }
 })

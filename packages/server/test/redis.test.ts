@@ -141,7 +141,12 @@ if (postgres !== null && redisUrl !== null) {
 
     it('count failed logins together, and in it', async () => {
       const username = newUser()
-      const key = `latchkey:counters:login:${hash('sha256', JSON.stringify([username, '127.0.0.1']), 'base64url')}`
+      const [user] = await query<{ id: string }>(
+        database.href,
+        `SELECT id FROM latchkey.users WHERE username = '${username}'`,
+      )
+      const counted = JSON.stringify(['pair', ['id', Number(user?.id)], '127.0.0.1'])
+      const key = `latchkey:counters:login:${hash('sha256', counted, 'base64url')}`
       onTestFinished(() => withRedis(redisUrl, (client) => client.del(key)).then(() => undefined))
       const argv = ['--login-rate', '5/hour']
       const servers = [await serve(redis, ...argv), await serve(redis, ...argv)]

@@ -118,12 +118,14 @@ async function runRace(race: Race): Promise<void> {
   await heard()
 
   const narrowedAt = narrowed.ranAt.get(narrowing.decidedBy)?.[0] ?? Number.NaN
+  // A new password ends JWTs with a call of its own: a refresh in between was before it, and what it got ends with it.
+  const jwtsEndedAt = narrowed.ranAt.get('jwts.revokeUser')?.[0] ?? narrowedAt
   for (const { name, running, outcome } of started) {
     const got = await outcome
     const operation = OPERATIONS[name]
     if (got === null || operation === undefined) continue
     const decidedAt = running.ranAt.get(operation.decidedBy(isRotating))?.at(-1) ?? Number.NEGATIVE_INFINITY
-    const wasBefore = decidedAt < narrowedAt
+    const wasBefore = decidedAt < (operation.from === 'refresh' ? jwtsEndedAt : narrowedAt)
     if (operation.from === 'password' && !wasBefore) {
       const beganAt = running.ranAt.get('access.version')?.[0] ?? 0
       const isNew = beganAt > narrowedAt && !narrowing.endsPassword

@@ -18,13 +18,18 @@ type MigratingStore = Store & Pick<SqliteStore, 'migrate'>
 
 const FIXTURES = fileURLToPath(new URL('fixtures', import.meta.url))
 const LATCHKEY = fileURLToPath(new URL('../../server/bin/latchkey.js', import.meta.url))
-/** One folder per schema version that was ever released; the newest may be missing until a migration follows it. */
+/** One folder per schema version that was in use; the newest may be missing until a migration follows it. */
 const SCHEMAS = readdirSync(FIXTURES).filter((name) => /^schema-\d{4}$/.test(name))
 const server = await findPostgres()
 
+/** Came together with 0009: no database was ever left at one of them. */
+const NEVER_IN_USE = ['0006', '0007', '0008']
+
 test('there is a fixture of each schema version before the newest, from 0005 on', () => {
   const released = Object.keys(MIGRATIONS).map((name) => name.slice(0, 4))
-  const wanted = released.filter((number, index) => number >= '0005' && index < released.length - 1)
+  const wanted = released.filter(
+    (number, index) => number >= '0005' && index < released.length - 1 && !NEVER_IN_USE.includes(number),
+  )
   expect(SCHEMAS).toEqual(expect.arrayContaining(wanted.map((number) => `schema-${number}`)))
 })
 

@@ -71,7 +71,7 @@ export class JwtRefresher {
       if (!(await noteIssued(this.#context, { payload: refresh, sinceMs, basis, userId, familyStart })))
         return null
     }
-    if (!(await noteAccess(this.#context, access, notBefore, userId))) throw refused('blacklisted')
+    if (!(await noteAccess(this.#context, access, notBefore, { basis, userId }))) throw refused('blacklisted')
     // Where the presented token goes on, nothing has yet decided about it together with what was narrowed meanwhile.
     if (options.blacklistAfterRotation || (await this.#isStillGood(presented))) return { access, refresh }
     if (refresh !== null) await this.#revoke(payloads.recordOf(refresh, userId))

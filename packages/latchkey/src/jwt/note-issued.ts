@@ -39,25 +39,27 @@ export async function noteIssued(
   if ((await store.jwts.insert([record], basis)) === false) return false
   const { notBefore } = await store.jwts.state(record.jti, record.userId)
   const isGood = notBefore === null || notBefore.getTime() < sinceMs
-  if (isGood && (access === undefined || (await noteAccess(context, access, notBefore, userId)))) return true
+  if (isGood && (access === undefined || (await noteAccess(context, access, notBefore, { basis, userId }))))
+    return true
   await end(context, record)
   return false
 }
 
 /**
  * As `noteIssued`, for an access token of a good refresh token. `notBefore`: since when tokens of its user counted while
- * the refresh token was found good; when that has moved, the revocation covers the access token, too.
+ * the refresh token was found good; when that has moved, the revocation covers the access token, too. Two revocations in one
+ * millisecond look the same there: the basis tells them apart.
  */
 export async function noteAccess(
   context: NoteContext,
   access: JwtClaims,
   notBefore: Date | null,
-  userId?: UserId,
+  { basis, userId }: Pick<IssuedJwts, 'basis' | 'userId'>,
 ): Promise<boolean> {
   const { store, payloads } = context
   const [record] = payloads.accessRecords(access, notBefore, userId)
   if (record === undefined) return true
-  await store.jwts.insert([record])
+  if ((await store.jwts.insert([record], basis)) === false) return false
   const { notBefore: latest } = await store.jwts.state(record.jti, record.userId)
   if (latest?.getTime() === notBefore?.getTime()) return true
   await end(context, record)

@@ -15,6 +15,7 @@ import {
   rule,
   TEXT,
 } from '../options.js'
+import { handleRejection } from '../thenable.js'
 import { argon2id } from './argon2id.js'
 import { bcrypt, bcryptSha256 } from './bcrypt.js'
 import { Decoys, FailedWork, MAX_WORK_KINDS, readerOf } from './failed-work.js'
@@ -134,7 +135,9 @@ const RULES: Rules<PasswordsOptions> = Object.freeze({
 /** @throws TypeError naming a bad option. */
 export function createPasswords(options: PasswordsOptions = {}): Passwords {
   checkOptions('createPasswords', options, RULES, 'passwords.')
-  const { preferred = argon2id(), hashers = djangoHashers(), upgrade = true, warn = printToStderr } = options
+  const { preferred = argon2id(), hashers = djangoHashers(), upgrade = true } = options
+  // An app's function may be asynchronous; its rejection must not end the process.
+  const warn = (line: string) => handleRejection((options.warn ?? printToStderr)(line))
   const validators = options.validators ?? defaultPasswordValidators()
   const tooLong = maximumLength()
   const queue = createHashQueue(options, JOBS_AHEAD)

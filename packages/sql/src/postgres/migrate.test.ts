@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { undoTo0005 } from '../../test/earlier-schema.js'
 import { findPostgres, newSchema, query } from '../../test/postgres-server.js'
 import { insertToken, insertUser, newToken, newUser } from '../../test/samples.js'
 import { MIGRATIONS as EVERYWHERE } from '../migrations/index.js'
@@ -153,11 +154,7 @@ if (server !== null) {
       for (const [number, id] of ['0a0b0c0d', '0a0b0c0d', 'ff000001'].entries())
         await insertToken(store, newToken(userId, number, { sealed: sealed(id) }))
       await store.close()
-      await query(
-        url,
-        `DELETE FROM ${schema}.latchkey_migrations WHERE name = '0006-sealing-keys';
-        DROP TABLE ${schema}.sealing_keys; DROP FUNCTION ${schema}.refuse_old_seal CASCADE`,
-      )
+      await query(url, undoTo0005(schema))
       const again = postgres(url, { schema })
       expect(await again.sealingKeys.list()).toEqual(['0a0b0c0d', 'ff000001'])
       await again.close()

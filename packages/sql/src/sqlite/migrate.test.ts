@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { UNDO_TO_0005 } from '../../test/earlier-schema.js'
 import { insertToken, insertUser, newPath, newToken, newUser } from '../../test/samples.js'
 import { Database } from './driver.js'
 import { sqlite } from './sqlite.js'
@@ -136,9 +137,7 @@ describe('migrations', () => {
     await insertToken(store, newToken(user.id, 3, { sealed: sealed('ff000001') }))
     await insertToken(store, newToken(user.id, 4))
     const database = new Database(path)
-    database.exec(`DELETE FROM latchkey_migrations WHERE name = '0006-sealing-keys'; DROP TABLE sealing_keys;
-      DROP TRIGGER tokens_sealed_inserted; DROP TRIGGER tokens_sealed_updated;
-      DROP TRIGGER signing_keys_sealed_inserted; DROP TRIGGER signing_keys_sealed_updated`)
+    database.exec(UNDO_TO_0005)
     database.close()
     await store.close()
     const again = sqlite(path)
