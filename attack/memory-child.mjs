@@ -28,6 +28,8 @@ const FEWER = 20_000
 const MOST_BYTES_EACH = 32
 /** What the heap differs by from one measurement to the next. */
 const NOISE_BYTES = 2 ** 19
+/** How often growth beyond the bound is measured again. */
+const TIMES = 3
 /** So that what is kept for a minute can end. */
 const REQUESTS_PER_SECOND = 500
 
@@ -55,7 +57,7 @@ function newLatchkey(name, options) {
 
 const request = (headers) => ({
   method: 'GET',
-  path: '/',
+  rawPath: '/',
   query: '',
   secure: false,
   remoteAddress: '127.0.0.1',
@@ -169,11 +171,15 @@ async function measure(
     await latchkey.throttles.flush()
   }
   await send(warmUp)
-  const before = heapBytes()
-  await send(count)
-  const grownBytes = heapBytes() - before
-  await latchkey.close()
   const mostBytes = count * MOST_BYTES_EACH + NOISE_BYTES
+  // What is kept of each credential grows every time. A bounded structure can be fuller at one moment than at another.
+  let grownBytes = Number.POSITIVE_INFINITY
+  for (let time = 0; time < TIMES && grownBytes > mostBytes; time += 1) {
+    const before = heapBytes()
+    await send(count)
+    grownBytes = heapBytes() - before
+  }
+  await latchkey.close()
   return { name, count, grownBytes, mostBytes, wrong, ok: grownBytes <= mostBytes && wrong === 0 }
 }
 

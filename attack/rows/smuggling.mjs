@@ -157,9 +157,10 @@ const SHAPES = [
       `GET /authtoken/ HTTP/1.1\r\nHost: h\r\nAuthorization: Token ${token}\r\nauthorization: Token ${token}\r\n\r\n`,
   ],
   [
-    '1,100 lines before the credential',
+    // Where lines are dropped the wrong one is left, and where none is dropped there are two.
+    'a wrong credential, 1,100 lines, a good credential',
     (token) =>
-      `GET /authtoken/ HTTP/1.1\r\nHost: h\r\n${'a:\r\n'.repeat(1100)}Authorization: Token ${token}\r\n\r\n`,
+      `GET /authtoken/ HTTP/1.1\r\nHost: h\r\nAuthorization: Token x\r\n${'a:\r\n'.repeat(1100)}Authorization: Token ${token}\r\n\r\n`,
   ],
   ['a header of 20 kB', () => `GET /authtoken/ HTTP/1.1\r\nHost: h\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`],
   [

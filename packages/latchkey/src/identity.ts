@@ -146,12 +146,14 @@ const DATE: Rule = rule(
   (value) => types.isDate(value) && !Number.isNaN(Date.prototype.getTime.call(value)),
 )
 
+/** Whether a value can be the id of a user at all. */
+export function isUserId(value: unknown): value is UserId {
+  return Number.isSafeInteger(value) || (typeof value === 'string' && value !== '')
+}
+
 /** What each field of a user must be. */
 const USER_FIELDS: { readonly [Name in keyof User]: Rule } = Object.freeze({
-  id: rule(
-    'be a whole number or a text that is not empty',
-    (value) => Number.isSafeInteger(value) || (typeof value === 'string' && value !== ''),
-  ),
+  id: rule('be a whole number or a text that is not empty', isUserId),
   username: TEXT,
   email: TEXT,
   isActive: BOOLEAN,

@@ -6,7 +6,14 @@ import { hash } from 'node:crypto'
 import { isBranded, JWS_ERROR_BRAND } from '../brand.js'
 import type { Clock } from '../clock.js'
 import { isLatchkeyError, type LatchkeyError } from '../errors.js'
-import { CheckedIdentity, type Identity, isSameUserId, type User, type UserId } from '../identity.js'
+import {
+  CheckedIdentity,
+  type Identity,
+  isSameUserId,
+  isUserId,
+  type User,
+  type UserId,
+} from '../identity.js'
 import { BOOLEAN, checkAnswer } from '../options.js'
 import type { AccessBasis, JwtState, Store, UserRecord, UserSource } from '../stores/store.js'
 import { isThenable } from '../thenable.js'
@@ -256,8 +263,9 @@ export class JwtVerifier {
   #claimedUser(claims: JwtClaims): User {
     const { userIdClaim, tokenUser: more } = this.#options
     const claim = Object.hasOwn(claims, userIdClaim) ? claims[userIdClaim] : undefined
-    if (typeof claim !== 'number' && typeof claim !== 'string') throw namesNobody()
-    return tokenUser(this.#payloads.userIdOf(claims) ?? claim, claims, more)
+    const id = this.#payloads.userIdOf(claims) ?? claim
+    if (!isUserId(id)) throw namesNobody()
+    return tokenUser(id, claims, more)
   }
 
   #findUser(claims: JwtClaims): Promise<UserRecord | null> {
