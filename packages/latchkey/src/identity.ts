@@ -51,7 +51,7 @@ export class CheckedIdentity<ThisUser extends User | null = User | null, Auth = 
   }
 
   static holds(value: unknown): value is CheckedIdentity {
-    return typeof value === 'object' && value !== null && #isChecked in value && value.#isChecked
+    return typeof value === 'object' && value !== null && #isChecked in value
   }
 }
 

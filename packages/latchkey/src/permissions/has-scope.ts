@@ -39,6 +39,9 @@ const NOTHING: readonly string[] = Object.freeze([])
 /** What a credential is restricted to; null: nothing. */
 export function scopesOf(auth: unknown): readonly string[] | null {
   if (typeof auth !== 'object' || auth === null) return null
+  // Nearly all that is asked about: a token with a list of its own, and no other member.
+  const { scope: text, scopes: list }: { readonly scope?: unknown; readonly scopes?: unknown } = auth
+  if (text === undefined && Array.isArray(list) && Object.hasOwn(auth, 'scopes')) return list
   const scope = fieldOf(auth, 'scope')
   if (scope !== undefined) return listOf(scope)
   const scopes = fieldOf(auth, 'scopes')
