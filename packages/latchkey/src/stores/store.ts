@@ -353,6 +353,11 @@ export interface SessionStore {
   insert(session: SessionRecord, basis?: AccessBasis): Promise<boolean>
   /** The session with this digest and, when users live in this store, its user. One statement. */
   findByDigest(digest: Uint8Array): Promise<{ session: SessionRecord; user: UserRecord | null } | null>
+  /**
+   * Gives a session a new `expiresAt`, if it is still there and still expires at `expected`. One conditional statement: it
+   * never brings a deleted session back, and of concurrent callers one wins. False when it changed nothing.
+   */
+  renew(digest: Uint8Array, expected: Date, expiresAt: Date): Promise<boolean>
   /** False when there was none. */
   delete(digest: Uint8Array): Promise<boolean>
   /** Deletes the sessions that ended before `now`; returns how many. */

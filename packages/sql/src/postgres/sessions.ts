@@ -53,6 +53,14 @@ export function sessionStore(connection: Connection, access: Access): SessionSto
       if (row === undefined) return null
       return { session: sessionRecord({ ...row, password_version: row.session_version }), user: userIn(row) }
     }),
+    renew: connection.method(async (digest, expected, expiresAt) => {
+      const query = kysely
+        .updateTable('sessions')
+        .set({ expires_at: msOf(expiresAt) })
+        .where('digest', '=', digest)
+        .where('expires_at', '=', msOf(expected))
+      return (await connection.run(query.compile())) === 1
+    }),
     delete: connection.method(async (digest) => {
       const query = kysely.deleteFrom('sessions').where('digest', '=', digest)
       return (await connection.run(query.compile())) === 1

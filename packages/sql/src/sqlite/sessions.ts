@@ -40,6 +40,14 @@ export function sessionStore(connection: Connection, kysely: Kysely<Schema>, acc
       const { sessions: session, users: user } = found
       return { session: sessionOf(session), user: user && user.id !== null ? userOf(user) : null }
     }),
+    renew: connection.method((digest, expected, expiresAt) => {
+      const query = kysely
+        .updateTable('sessions')
+        .set({ expires_at: msOf(expiresAt) })
+        .where('digest', '=', digest)
+        .where('expires_at', '=', msOf(expected))
+      return connection.run(query.compile()) === 1
+    }),
     delete: connection.method(
       (digest) => connection.run(kysely.deleteFrom('sessions').where('digest', '=', digest).compile()) === 1,
     ),

@@ -24,6 +24,13 @@ export function sessionStore(tables: Tables): SessionStore {
       const session = sessions.get(textOf(digest))
       return session ? { session: copySession(session), user: userOf(tables, session.userId) } : null
     }),
+    renew: method((digest, expected, expiresAt) => {
+      const key = textOf(digest)
+      const session = sessions.get(key)
+      if (session?.expiresAt.getTime() !== expected.getTime()) return false
+      sessions.set(key, copySession({ ...session, expiresAt }))
+      return true
+    }),
     delete: method((digest) => sessions.delete(textOf(digest))),
     deleteExpired: method((now) => {
       const ended = [...sessions].filter(([, session]) => session.expiresAt.getTime() < now.getTime())

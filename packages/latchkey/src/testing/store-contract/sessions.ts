@@ -26,6 +26,25 @@ export function sessionsContract(promised: Promised): void {
     same((await store.sessions.findByDigest(digestOf(1)))?.session, session)
   })
 
+  promised('renew moves the end of a session that is there and ends when the caller says', async (store) => {
+    const user = await insertUser(store)
+    const session = newSession(user.id, 1, { expiresAt: at(5) })
+    await store.sessions.insert(session)
+    await store.sessions.insert(newSession(user.id, 2, { expiresAt: at(5) }))
+    same(await store.sessions.renew(digestOf(1), at(5), at(9)), true)
+    same((await store.sessions.findByDigest(digestOf(1)))?.session, { ...session, expiresAt: at(9) })
+    same((await store.sessions.findByDigest(digestOf(2)))?.session.expiresAt, at(5))
+    same(await store.sessions.renew(digestOf(1), at(5), at(12)), false)
+    same(await store.sessions.renew(digestOf(3), at(5), at(12)), false)
+    const results = await Promise.all(
+      [10, 11, 12].map((end) => store.sessions.renew(digestOf(1), at(9), at(end))),
+    )
+    same(results.filter(Boolean).length, 1)
+    await store.sessions.delete(digestOf(2))
+    same(await store.sessions.renew(digestOf(2), at(5), at(9)), false)
+    same(await store.sessions.findByDigest(digestOf(2)), null)
+  })
+
   promised('delete ends exactly one', async (store) => {
     const user = await insertUser(store)
     await store.sessions.insert(newSession(user.id, 1))
