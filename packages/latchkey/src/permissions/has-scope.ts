@@ -1,7 +1,7 @@
 /** Only with a token that was granted this. */
 import { fieldOf, type Identity, isAuthenticatedIdentity } from '../identity.js'
 import { isScope, scopeMatcher } from '../tokens/scopes.js'
-import { isToken } from '../tokens/token.js'
+import { isToken, OwnToken } from '../tokens/token.js'
 import type { Permission } from './permission.js'
 
 /**
@@ -39,9 +39,8 @@ const NOTHING: readonly string[] = Object.freeze([])
 /** What a credential is restricted to; null: nothing. */
 export function scopesOf(auth: unknown): readonly string[] | null {
   if (typeof auth !== 'object' || auth === null) return null
-  // Nearly all that is asked about: a token with a list of its own, and no other member.
-  const { scope: text, scopes: list }: { readonly scope?: unknown; readonly scopes?: unknown } = auth
-  if (text === undefined && Array.isArray(list) && Object.hasOwn(auth, 'scopes')) return list
+  // Nearly all that is asked about.
+  if (OwnToken.holds(auth)) return auth.scopes
   const scope = fieldOf(auth, 'scope')
   if (scope !== undefined) return listOf(scope)
   const scopes = fieldOf(auth, 'scopes')

@@ -5,7 +5,7 @@
 import { types } from 'node:util'
 import type { Mark } from '../cache/marks.js'
 import { CheckedIdentity, canonicalUserId, type User, type UserId } from '../identity.js'
-import { TOKEN_BRAND, type Token } from './token.js'
+import { OwnToken, type Token } from './token.js'
 import type { VerifiedToken } from './verified-token.js'
 
 /** One for all cached tokens of a user. */
@@ -98,8 +98,7 @@ export function unpackToken({
   more,
 }: PackedToken): VerifiedToken {
   const { name, scopes, allowedAddresses, previous, renewAfterMs, allows, tracksUse } = more ?? NOTHING_MORE
-  const auth = Object.freeze({
-    [TOKEN_BRAND]: true,
+  const auth = new OwnToken({
     id,
     policy,
     userId: owner.id,

@@ -13,7 +13,7 @@ import { ExpiredRemovals } from './expired-removals.js'
 import { LastUsed } from './last-used.js'
 import { type RecentSecret, RecentSecrets } from './recent-secrets.js'
 import { intersectScopes, sharedScopes } from './scopes.js'
-import { type Token, toToken } from './token.js'
+import { OwnToken, type Token, toToken } from './token.js'
 import { digestBytes, digestKey, digestKeyOf, MAX_SECRET_LENGTH } from './token-digest.js'
 import { isPrintable, isWellFormedBehind, type SecretFormat, secretPrefix } from './token-format.js'
 import { ownedScopes, renewAfterMs, renewedExpiryMs, type TokenPolicy } from './token-policy.js'
@@ -245,7 +245,7 @@ function cappedToken(token: Token, user: User, policy: TokenPolicy): Token {
   const owned = ownedScopes(policy, user)
   if (owned === null) return token
   const scopes = sharedScopes(token.scopes === null ? owned : intersectScopes(token.scopes, owned))
-  return Object.freeze({ ...token, scopes })
+  return new OwnToken({ ...token, scopes })
 }
 
 /**

@@ -33,6 +33,43 @@ export interface Token {
   readonly previous: { readonly hint: string; readonly endsAt: Date } | null
 }
 
+/**
+ * The tokens of this copy of the package, frozen. A private field tells them from everything else in a nanosecond or two,
+ * which the permissions of a hot request need; the brand tells those of another copy.
+ */
+export class OwnToken implements Token {
+  readonly [TOKEN_BRAND] = true
+  readonly id: Token['id']
+  readonly policy: Token['policy']
+  readonly userId: Token['userId']
+  readonly hint: Token['hint']
+  readonly name: Token['name']
+  readonly scopes: Token['scopes']
+  readonly allowedAddresses: Token['allowedAddresses']
+  readonly createdAt: Token['createdAt']
+  readonly expiresAt: Token['expiresAt']
+  readonly previous: Token['previous']
+  readonly #isOwn = true
+
+  constructor(token: Token) {
+    this.id = token.id
+    this.policy = token.policy
+    this.userId = token.userId
+    this.hint = token.hint
+    this.name = token.name
+    this.scopes = token.scopes
+    this.allowedAddresses = token.allowedAddresses
+    this.createdAt = token.createdAt
+    this.expiresAt = token.expiresAt
+    this.previous = token.previous
+    Object.freeze(this)
+  }
+
+  static holds(value: object): value is OwnToken {
+    return #isOwn in value
+  }
+}
+
 /** How often one secret was used, and where the last use came from; uses of the last seconds may be missing. */
 export interface SecretUse {
   readonly count: number
@@ -53,8 +90,7 @@ export function toToken(record: FoundToken): Token {
   const { id, policy, userId, hint, name, allowedAddresses, createdAt, expiresAt } = record
   const scopes = record.scopes && sharedScopes(record.scopes)
   const previous = record.previous && { hint: record.previous.hint, endsAt: record.previous.endsAt }
-  return Object.freeze({
-    [TOKEN_BRAND]: true,
+  return new OwnToken({
     id,
     policy,
     userId,
