@@ -21,17 +21,23 @@ export interface ApiRequestContext {
 
 const NOTHING: readonly string[] = Object.freeze([])
 
+/** Undefined: not read yet. */
+interface ReadParts {
+  cookies: ReadonlyMap<string, string> | undefined
+  address: string | undefined
+  remoteAddress: string | undefined
+  data: Promise<unknown> | undefined
+  path: string | undefined
+}
+
 /** What handlers get. `I` says what is known about who asks. */
 export class ApiRequest<I extends Identity = Identity> implements CredentialRequest {
   readonly http: HttpRequest
   readonly #context: ApiRequestContext
   #vary: readonly string[] = NOTHING
   #identity: Identity = ANONYMOUS
-  #cookies: ReadonlyMap<string, string> | undefined
-  #address: string | undefined
-  #remoteAddress: string | undefined
-  #data: Promise<unknown> | undefined
-  #path: string | undefined
+  /** What was read of the request so far. A hot request needs none of it, and each field of its own would cost it. */
+  #read: ReadParts | null = null
 
   constructor(http: HttpRequest, context: ApiRequestContext) {
     this.http = http
@@ -57,8 +63,9 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
    * segments. `rawPath` is the path as it was sent.
    */
   get path(): string {
-    this.#path ??= decodePath(this.http.rawPath)
-    return this.#path
+    const parts = this.#parts
+    parts.path ??= decodePath(this.http.rawPath)
+    return parts.path
   }
 
   /** The path as it was sent, with its percent escapes. Never decide by it: one path has many such spellings. */
@@ -71,7 +78,8 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
    * What permissions say about such a path does not count.
    */
   get isPathClear(): boolean {
-    return this.#path === undefined || hasOneReading(this.http.rawPath, this.#path)
+    const path = this.#read?.path
+    return path === undefined || hasOneReading(this.http.rawPath, path)
   }
 
   /** Method and path for logs and error listeners, without control characters. */
@@ -84,16 +92,17 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   get remoteAddress(): string | undefined {
-    return this.#remoteAddress ?? this.http.remoteAddress
+    return this.#read?.remoteAddress ?? this.http.remoteAddress
   }
 
   get address(): string {
-    if (this.#address === undefined) {
+    const parts = this.#parts
+    if (parts.address === undefined) {
       const { counted } = this.#client()
       this.#context.proxyWarnings.review(this.http, counted)
-      this.#address = addressBucket(counted)
+      parts.address = addressBucket(counted)
     }
-    return this.#address
+    return parts.address
   }
 
   get clientAddress(): string {
@@ -124,8 +133,9 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   }
 
   cookie(name: string): string | undefined {
-    this.#cookies ??= parseCookies(this.http.header('cookie'))
-    return this.#cookies.get(name)
+    const parts = this.#parts
+    parts.cookies ??= parseCookies(this.http.header('cookie'))
+    return parts.cookies.get(name)
   }
 
   /**
@@ -133,8 +143,9 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
    * `payload_too_large`.
    */
   data(): Promise<unknown> {
-    this.#data ??= this.#parseBody()
-    return this.#data
+    const parts = this.#parts
+    parts.data ??= this.#parseBody()
+    return parts.data
   }
 
   varyOn(header: string): void {
@@ -149,6 +160,18 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
     this.#identity = requireChecked(identity)
   }
 
+  get #parts(): ReadParts {
+    // All of them own members: nothing on `Object.prototype` is taken for one.
+    this.#read ??= {
+      cookies: undefined,
+      address: undefined,
+      remoteAddress: undefined,
+      data: undefined,
+      path: undefined,
+    }
+    return this.#read
+  }
+
   #client(): ClientAddress {
     const { isTrustedProxy, proxyWarnings } = this.#context
     const { remoteAddress } = this
@@ -160,7 +183,7 @@ export class ApiRequest<I extends Identity = Identity> implements CredentialRequ
   async #parseBody(): Promise<unknown> {
     if (this.http.parsedBody !== undefined) return this.http.parsedBody
     // A caller that closes the connection after its body would have no address, and be counted with others.
-    this.#remoteAddress = this.http.remoteAddress
+    this.#parts.remoteAddress = this.http.remoteAddress
     const body = await this.http.body(this.#context.maxBodyBytes)
     return this.#context.parse(body, this.http.header('content-type'))
   }
