@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util'
 import { isLatchkeyError, LatchkeyError } from '../errors.js'
-import type { UserId } from '../identity.js'
+import { fieldOf, type UserId } from '../identity.js'
 import type { UserRecord, UserSource } from '../stores/store.js'
 
 /** What one field of a record must be: words that follow "must", and the accepted value, or undefined. */
@@ -85,7 +85,7 @@ export function checkedUserRecord(value: unknown, origin: string): UserRecord | 
   }
   const read = <Name extends keyof UserRecord>(name: Name): UserRecord[Name] => {
     const { must, read: accept } = FIELDS[name]
-    const given = ownValue(value, name)
+    const given = fieldOf(value, name)
     const accepted = accept(given)
     if (accepted === undefined) {
       throw refused(`${origin}: ${name} of the record must ${must}, not ${kindOf(given)}; see mapUser`)
@@ -109,11 +109,6 @@ export function checkedUserRecord(value: unknown, origin: string): UserRecord | 
 function checkedSamples(value: unknown): readonly string[] {
   if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return [...value]
   throw refused('users.samplePasswordHashes must return an array of strings')
-}
-
-/** The value of a field, own or of the record's class; what is only a member of every object is not a field. */
-function ownValue(record: object, name: string): unknown {
-  return name in Object.prototype && !Object.hasOwn(record, name) ? undefined : Reflect.get(record, name)
 }
 
 function readId(value: unknown): UserId | undefined {
